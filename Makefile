@@ -1,0 +1,73 @@
+# Throughline. Needs Python 3.11, 3.12 or 3.13 and nothing else; everything it fetches goes into .venv
+# and the cache of downloads (~/.cache/throughline).
+
+.PHONY: help demo up test check bench storm locks runtime dev clean
+.DEFAULT_GOAL := help
+
+# The first Python that fits. Another one: make PYTHON=/path/to/python3.12 demo
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: runtime ## the whole stack with a shop whose customers keep shopping, until Ctrl-C
+	@exec $(BIN)/throughline up --shop
+
+up: runtime ## the whole stack without the shop, until Ctrl-C
+	@exec $(BIN)/throughline up
+
+test: dev ## set up, check, and run every test (under ten minutes)
+	@$(MAKE) --no-print-directory check
+	@echo "== Tests: units, contracts, then the real stack (a Kafka and a ClickHouse of its own, on free ports)"
+	@$(BIN)/python -m pytest
+
+check: dev ## formatting, lint, types, layers
+	@echo "== Formatting" && $(BIN)/ruff format --check .
+	@echo "== Lint" && $(BIN)/ruff check .
+	@echo "== Types" && $(BIN)/mypy
+	@echo "== Layers" && $(BIN)/lint-imports
+
+bench: dev ## measure throughput, latency and memory here
+	@$(BIN)/python -m tests.benchmarks.bench
+
+storm: dev ## events through workers that are killed and frozen, compared with the truth
+	@$(BIN)/python -m tests.system.storm
+
+locks: ## resolve the dependencies of pyproject.toml anew (needs uv)
+	@for extra in "" "--extra dev"; do uv pip compile pyproject.toml --extra build $$extra --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
+		--output-file requirements$${extra:+-dev}.lock || exit; done
+
+clean: ## remove the environment and all data of this folder
+	rm -rf .venv .throughline build *.egg-info
+
+runtime:
+	@$(call install,runtime,requirements.lock)
+
+dev:
+	@$(call install,dev,requirements-dev.lock)
+
+# Bring .venv to a lock file, only when something has changed: the lock, the project, or where this folder is.
+# 'dev' has all that 'runtime' needs.
+define install
+want="$$(cat $(2) pyproject.toml | cksum) $(CURDIR)"; \
+if [ -d .venv ] && ! $(BIN)/python -c '' 2>/dev/null; then echo "== .venv is broken: making it anew"; rm -rf .venv; fi; \
+if [ "$$(cat .venv/.$(1) 2>/dev/null)" = "$$want" ]; then exit 0; fi; \
+if [ ! -d .venv ]; then \
+	if [ -z "$(PYTHON)" ]; then \
+		echo "Throughline needs Python 3.11, 3.12 or 3.13, and found $$(python3 --version 2>/dev/null || echo none)." \
+			"Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi; \
+	if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$($(PYTHON) --version) here has no venv module: install it (Debian, Ubuntu: apt install python3-venv)." >&2; \
+		exit 1; fi; \
+	echo "== Making an environment in .venv with $$($(PYTHON) --version)"; \
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }; fi; \
+echo "== Installing what $(2) names (once: some 350 MB)"; \
+$(PIP) install --require-hashes --only-binary :all: -r $(2) || exit 1; \
+$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable . || exit 1; \
+echo "$$want" > .venv/.$(1); \
+if [ $(1) = dev ]; then cat requirements.lock pyproject.toml | cksum | sed 's|$$| $(CURDIR)|' > .venv/.runtime; fi
+endef

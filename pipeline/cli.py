@@ -1,0 +1,149 @@
+"""The `throughline` command. Each command imports what it needs only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline.settings import BadSetting, Settings
+
+# What `throughline run` knows: name → the module whose run(settings) it calls.
+PROCESSES = {
+    "broker": "pipeline.local.broker",
+    "clickhouse": "pipeline.local.clickhouse_front",
+    "stitch": "pipeline.stitch.main",
+    "identify": "pipeline.identify.main",
+    "store": "pipeline.store.main",
+    "http": "pipeline.http",
+    "collect": "pipeline.collect.main",
+    "serve": "pipeline.serve.main",
+    "shop": "pipeline.local.shop",
+}
+FAILED, WRONG_CALL = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse and do. What a person can mend is one line on stderr and a status other than 0, never a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.from_environment()
+    except BadSetting as error:
+        _fail(error, WRONG_CALL)
+    match options.command:
+        case "up":
+            _up(settings, options.shop)
+        case "status":
+            _status(settings, options.json)
+        case "sign-in":
+            _sign_in(settings)
+        case "prepare":
+            _prepare(settings)
+        case "import":
+            _import(settings, options.kind, options.file)
+        case _:
+            _run(options.name, options.parent, settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="throughline", description="Every interaction on one timeline per person.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    up = commands.add_parser("up", help="run the whole stack on this machine until Ctrl-C")
+    up.add_argument("--shop", action="store_true", help="with the demo shop and its customers")
+    status = commands.add_parser("status", help="processes, lag of every stage, rows stored, rejected")
+    status.add_argument("--json", action="store_true", help="as JSON")
+    commands.add_parser("sign-in", help="print another one-time link to the desk of the running stack")
+    commands.add_parser("prepare", help="create the topics and tables that are missing (for any Kafka and ClickHouse)")
+    load = commands.add_parser("import", help="import a file of interactions; safe to repeat")
+    load.add_argument("kind", help="bank-calls, web-sessions or cdnow")
+    load.add_argument("file", type=Path)
+    run = commands.add_parser("run", help="run one process in the foreground")
+    run.add_argument("name", help=f"one of {', '.join(PROCESSES)} (stitch-0, stitch-1, … are workers of stitch)")
+    run.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
+    return parser
+
+
+def _fail(error: object, status: int = FAILED) -> NoReturn:
+    print(f"throughline: {error}", file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _up(settings: Settings, shop: bool) -> None:
+    from pipeline.kafka import UnequalPartitions
+    from pipeline.keys import BrokenKeys
+    from pipeline.local.home import AlreadyRunning
+    from pipeline.local.jars import NoJars
+    from pipeline.local.ports import BusyPort
+    from pipeline.local.process import DidNotStart
+    from pipeline.local.up import up
+    from pipeline.store.migrations import BadMigrations
+
+    mendable = (AlreadyRunning, BadMigrations, BadSetting, BrokenKeys, BusyPort, DidNotStart, NoJars, UnequalPartitions)
+    try:
+        up(settings, shop)
+    except mendable as error:
+        _fail(error)
+
+
+def _status(settings: Settings, as_json: bool) -> None:
+    from pipeline.local import status
+
+    now = status.read(settings)
+    if as_json:
+        print(json.dumps(asdict(now), indent=2))
+    else:
+        status.show(now)
+    sys.exit(FAILED if now.troubles else 0)
+
+
+def _sign_in(settings: Settings) -> None:
+    from pipeline.local import home
+
+    if home.StackFile.read(settings.home) is None:
+        _fail(f"no stack runs in {settings.home}; `throughline up` starts one")
+    print(home.sign_in_link(home.attached(settings)))
+
+
+def _prepare(settings: Settings) -> None:
+    from pipeline.kafka import UnequalPartitions
+    from pipeline.local.home import attached
+    from pipeline.prepare import prepare
+    from pipeline.store.migrations import BadMigrations
+
+    try:
+        prepare(attached(settings))
+    except (UnequalPartitions, BadMigrations, BadSetting) as error:
+        _fail(error)
+
+
+def _import(settings: Settings, kind: str, file: Path) -> None:
+    from pipeline.local.home import attached
+    from pipeline.sources import main as sources
+
+    if kind not in sources.ADAPTERS:
+        _fail(f"there is no kind {kind!r}; there are {', '.join(sources.ADAPTERS)}", WRONG_CALL)
+    sys.exit(sources.run(attached(settings), kind, file))
+
+
+def _run(name: str, parent: int, settings: Settings) -> None:
+    from pipeline import logs
+    from pipeline.local import process
+
+    kind = name.split("-")[0]
+    if kind not in PROCESSES:
+        _fail(f"there is no process {name!r}; there are {', '.join(PROCESSES)}", WRONG_CALL)
+    if parent:
+        # Stages are made to be killed at any moment; what stores for them ends in order.
+        process.die_with(parent, signal.SIGTERM if kind in ("broker", "clickhouse") else signal.SIGKILL)
+    logs.configure(name, settings)
+    importlib.import_module(PROCESSES[kind]).run(settings)
+
+
+if __name__ == "__main__":
+    main()

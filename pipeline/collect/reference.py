@@ -1,0 +1,236 @@
+"""What /docs says about the collector. Names and meanings come from the Avro schemas, so that they cannot differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.collect.limits import Limits
+from pipeline.domain.interaction import CHANNELS, NAMESPACES
+from pipeline.domain.reasons import Reason
+
+_JSON_TYPES = {"string": "string", "double": "number", "long": "integer", "boolean": "boolean"}
+_TIME = {
+    "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "format": "int64"}],
+    "example": "2025-11-22T10:00:00.000Z",
+}
+#: Over HTTP these differ from Avro, or are the collector's own.
+_OWN = ("received_at", "identifiers", "details", "occurred_at", "sent_at")
+
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "search": {
+        "summary": "A visitor searches on the web",
+        "value": {
+            "events": [
+                {
+                    "event_id": "web-000001",
+                    "source": "shop",
+                    "channel": "web",
+                    "type": "searched",
+                    "touchpoint": "site_search",
+                    "occurred_at": "2025-11-22T10:00:00.000Z",
+                    "identifiers": {"anonymous": "c0ffee-1"},
+                    "session_id": "visit-1",
+                    "properties": {"query": "espresso machine"},
+                    "measures": {"results": 12},
+                }
+            ]
+        },
+    },
+    "login": {
+        "summary": "The visitor logs in: two identifiers show who it is",
+        "value": {
+            "events": [
+                {
+                    "event_id": "web-000002",
+                    "source": "shop",
+                    "channel": "web",
+                    "type": "identified",
+                    "touchpoint": "login",
+                    "occurred_at": 1763805660000,
+                    "identifiers": {"customer": "4711", "anonymous": "c0ffee-1"},
+                }
+            ]
+        },
+    },
+    "call": {
+        "summary": "A call rings",
+        "value": {
+            "events": [
+                {
+                    "event_id": "call-77-ringing",
+                    "source": "pbx",
+                    "channel": "phone",
+                    "type": "call_ringing",
+                    "touchpoint": "call_queue",
+                    "occurred_at": "2025-11-22T10:02:30+01:00",
+                    "sent_at": "2025-11-22T10:02:30.120+01:00",
+                    "identifiers": {"phone": "+1 202 555 0142"},
+                    "session_id": "call-77",
+                    "details": {"queue": "orders", "direction": "inbound"},
+                }
+            ]
+        },
+    },
+}
+
+
+def operation(limits: Limits, schemas: Path) -> dict[str, Any]:
+    """The arguments of the route's decorator."""
+    return {
+        "status_code": 202,
+        "summary": "Send interactions",
+        "description": _description(limits),
+        "response_description": "The broker has all accepted events. The rejected ones are listed; mend them first.",
+        "responses": {202: {"content": {"application/json": _accepted()}}, **_errors(limits)},
+        "openapi_extra": {
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": _request(limits, schemas), "examples": _EXAMPLES}},
+            },
+        },
+    }
+
+
+def _description(limits: Limits) -> str:
+    return (
+        f"Up to {limits.events} events and {limits.body_bytes // 1024} KiB a request (also after decompression; "
+        f"`Content-Encoding: gzip` is fine), {limits.event_bytes // 1024} KiB an event. Needs the header "
+        "`Authorization: Bearer <ingest key>`.\n\n"
+        "Each event is judged by itself: good ones are accepted beside bad ones, which come back with `index`, "
+        "`reason` and `detail`. Types are strict, and a field that does not exist is rejected (`wrong_type`), so that "
+        "a misspelt name loses nothing silently; `null` in an optional field is the same as leaving it out.\n\n"
+        "An event is (`source`, `event_id`): sending it again, after a 503 or a lost answer, is safe and stores it "
+        "once. Times are RFC 3339 with an offset, or whole milliseconds since 1970. `sent_at` corrects a wrong clock: "
+        "set it to the sending device's time when sending.\n\n"
+        "Reasons of rejected events:\n\n" + "\n".join(f"- `{reason}`: {reason.meaning}" for reason in Reason)
+    )
+
+
+def _request(limits: Limits, schemas: Path) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["events"],
+        "additionalProperties": False,
+        "properties": {"events": {"type": "array", "maxItems": limits.events, "items": event_schema(schemas)}},
+    }
+
+
+def event_schema(schemas: Path) -> dict[str, Any]:
+    """JSON Schema of one event."""
+    channels = {c: json.loads((schemas / "avro" / f"interaction_{c}.avsc").read_text()) for c in CHANNELS}
+    fields = {f["name"]: f for f in channels["web"]["fields"]}
+    docs = {name: f.get("doc", "") for name, f in fields.items()}
+    properties: dict[str, Any] = {
+        name: _json(f["type"]) | {"description": docs[name]} for name, f in fields.items() if name not in _OWN
+    }
+    properties |= {
+        "channel": {"type": "string", "enum": list(CHANNELS)},
+        "occurred_at": _TIME | {"description": docs["occurred_at"]},
+        "sent_at": _TIME | {"description": docs["sent_at"]},
+        "identifiers": {
+            "type": "object",
+            "description": "at least one; the event is filed under the strongest, the first of these",
+            "minProperties": 1,
+            "additionalProperties": False,
+            "properties": {namespace: {"type": "string", "maxLength": 256} for namespace in NAMESPACES},
+        },
+        "details": {
+            "description": "the channel's own fields, all optional",
+            "anyOf": [
+                _json(next(f for f in schema["fields"] if f["name"] == "details")["type"]) | {"title": channel}
+                for channel, schema in channels.items()
+            ],
+        },
+    }
+    required = [name for name, f in fields.items() if "default" not in f]
+    return {
+        "type": "object",
+        "required": ["channel", *required],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    """JSON Schema of an Avro type."""
+    if isinstance(schema, list):
+        return _json(schema[1])
+    kind = schema if isinstance(schema, str) else schema["type"]
+    match kind:
+        case "map":
+            return {"type": "object", "additionalProperties": _json(schema["values"])}
+        case "array":
+            return {"type": "array", "items": _json(schema["items"])}
+        case "record":
+            return {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [f["name"] for f in schema["fields"] if "default" not in f],
+                "properties": {f["name"]: _json(f["type"]) | _described(f) for f in schema["fields"]},
+            }
+        case _:
+            return {"type": _JSON_TYPES[kind]}
+
+
+def _described(field: dict[str, Any]) -> dict[str, str]:
+    return {"description": field["doc"]} if "doc" in field else {}
+
+
+def _accepted() -> dict[str, Any]:
+    text = {"type": "string"}
+    rejected = {
+        "type": "object",
+        "properties": {
+            "index": {"type": "integer", "description": "position in `events`"},
+            "event_id": {"type": ["string", "null"]},
+            "reason": {"type": "string", "enum": [reason.value for reason in Reason]},
+            "detail": text,
+        },
+    }
+    return {
+        "schema": {
+            "type": "object",
+            "required": ["accepted", "rejected"],
+            "properties": {"accepted": {"type": "integer"}, "rejected": {"type": "array", "items": rejected}},
+        },
+        "example": {
+            "accepted": 1,
+            "rejected": [
+                {
+                    "index": 1,
+                    "event_id": "web-000003",
+                    "reason": "placeholder_identifier",
+                    "detail": "identifiers.customer: a placeholder",
+                }
+            ],
+        },
+    }
+
+
+def _errors(limits: Limits) -> dict[int | str, dict[str, Any]]:
+    said = {
+        400: "The request cannot be read: `broken_json`, `wrong_type`, `missing_field`, `broken_gzip`.",
+        401: "`no_key`: no ingest key was sent.",
+        403: "`missing_scope`: the key is known, and is no ingest key.",
+        408: f"`slow_body`: the body took longer than {limits.body_s:g} s.",
+        413: "`oversize` or `too_many_events`: send less at once.",
+        415: "`unsupported_encoding`: only gzip is understood.",
+        429: "`too_much_in_flight`: wait `Retry-After` seconds, then send all of it again.",
+        503: "`kafka_unavailable`: wait `Retry-After` seconds, then send all of it again.",
+    }
+    schema = {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "reason": {"type": "string"},
+            "detail": {"type": "string"},
+        },
+    }
+    return {
+        status: {"description": text, "content": {"application/problem+json": {"schema": schema}}}
+        for status, text in said.items()
+    }

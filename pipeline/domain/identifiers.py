@@ -1,0 +1,166 @@
+"""Identifiers: from what a source sent to the one text under which a profile lives.
+
+Two spellings of the same thing must give the same identifier (NFKC, lower-case e-mail, phone in E.164), and what many
+people share by accident (`null`, `guest`, zeros) must give none. A phone number or e-mail address leaves this module
+only as a keyed hash, and as a mask that people may see.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import phonenumbers
+
+from pipeline.domain.interaction import NAMESPACES
+from pipeline.domain.reasons import Reason, Rejected
+
+VALUE_CHARS_MAX = 256
+EMAIL_CHARS_MAX = 254  # RFC 5321
+EMAIL_LOCAL_CHARS_MAX = 64  # the same
+KEY_BYTES_MIN = 16
+CACHE_ENTRIES = 65_536  # some 25 MB when full
+
+#: Known by people, so never stored in clear.
+PERSONAL = frozenset({"email", "phone"})
+
+#: In lower case; what sources send when they know nobody. Whoever trusts one joins strangers.
+#: (The last one is what many Android devices of one make gave as their id.)
+PLACEHOLDERS = frozenset(
+    """
+    null | none | nil | nan | n/a | na | void | empty | undefined | unknown | unavailable | not available | ? | - | --
+    (null) | (none) | (empty) | (not set) | not set | not_set | notset | unset | true | false | -1 | {} | []
+    [object object] | [object undefined] | [object null]
+    anonymous | anon | guest | private | restricted | withheld | not_authenticated | unauthenticated | not logged in
+    id | userid | user_id | customerid | customer_id | distinctid | distinct_id | visitorid | visitor_id
+    9774d56d682e549c
+    """.strip()
+    .replace("\n", " | ")
+    .replace("  ", "")
+    .split(" | ")
+)
+#: The same before an @; fewer, since `private@…` may well be somebody.
+_EMAIL_PLACEHOLDERS = frozenset(
+    ("null", "none", "undefined", "unknown", "anonymous", "nan", "noemail", "no-email", "no_email", "noreply")
+)
+_NOTHING = re.compile(r"[0\s.:_+-]+")  # all zeros, however they are set
+_KEYED = re.compile(r"[a-z0-9]{1,16}\.[0-9a-f]{32}")
+_KEY_NAME = re.compile(r"[a-z0-9]{1,16}")
+
+
+class Known(NamedTuple):
+    """An identifier, and what people may see of it ('' where it may be seen as it is)."""
+
+    identifier: str
+    mask: str
+
+
+class Keyring:
+    """The secrets that key personal identifiers, by name; `current` keys new ones.
+
+    Remembers what it has worked out (bounded), since the same people come again: parsing a phone number costs more
+    than all the rest of an event.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        """Raises ValueError where a key is short, badly named, or the current one missing."""
+        for name, key in keys.items():
+            if not _KEY_NAME.fullmatch(name):
+                raise ValueError(f"the name of an identifier key must be 1 to 16 of a-z and 0-9, not {name!r}")
+            if len(key) < KEY_BYTES_MIN:
+                raise ValueError(f"identifier key {name} must have at least {KEY_BYTES_MIN} bytes")
+        if current not in keys:
+            raise ValueError(f"the current identifier key {current!r} is not among the keys")
+        self._keys = dict(keys)
+        self._current = current
+        self.resolve = lru_cache(maxsize=CACHE_ENTRIES)(self._resolve)
+
+    def identify(self, namespace: str, clean: str) -> str:
+        """The identifier of a value that `clean` gave: `namespace:value`, keyed where it is personal."""
+        if namespace not in PERSONAL:
+            return f"{namespace}:{clean}"
+        keyed = hmac.digest(self._keys[self._current], f"{namespace}:{clean}".encode(), "sha256")
+        return f"{namespace}:{self._current}.{keyed[:16].hex()}"
+
+    def _resolve(self, namespace: str, value: str, region: str) -> Known:
+        """Clean, key and mask in one go (call it as `resolve`, which remembers). Raises Rejected."""
+        cleaned = clean(namespace, value, region)
+        shown = mask(namespace, cleaned) if namespace in PERSONAL else ""
+        return Known(self.identify(namespace, cleaned), shown)
+
+
+def clean(namespace: str, value: str, region: str) -> str:
+    """One spelling for all spellings of a value.
+
+    `region` (ISO 3166, two letters) reads phone numbers without a country prefix.
+    Raises Rejected: unknown_namespace, placeholder_identifier, bad_identifier.
+    """
+    if namespace not in NAMESPACES:
+        raise Rejected(Reason.UNKNOWN_NAMESPACE, f"identifiers: none of {', '.join(NAMESPACES)}")
+    if len(value) > VALUE_CHARS_MAX:
+        raise Rejected(Reason.BAD_IDENTIFIER, f"identifiers.{namespace}: longer than {VALUE_CHARS_MAX} characters")
+    text = value.strip() if value.isascii() else unicodedata.normalize("NFKC", value).strip()
+    if len(text) > VALUE_CHARS_MAX:  # some single characters normalise to many
+        raise Rejected(Reason.BAD_IDENTIFIER, f"identifiers.{namespace}: longer than {VALUE_CHARS_MAX} characters")
+    if not text.isprintable():
+        raise Rejected(Reason.BAD_IDENTIFIER, f"identifiers.{namespace}: holds control or invisible characters")
+    if not text or text.lower() in PLACEHOLDERS or _NOTHING.fullmatch(text):
+        raise Rejected(Reason.PLACEHOLDER_IDENTIFIER, f"identifiers.{namespace}: a placeholder")
+    if namespace == "email":
+        return _clean_email(text)
+    if namespace == "phone":
+        return _clean_phone(text, region)
+    return text
+
+
+def _clean_email(text: str) -> str:
+    """A bare address in lower case. No more is checked than what tells an address from something else."""
+    address = text.lower().removeprefix("mailto:")
+    local, at, domain = address.rpartition("@")
+    labels = domain.split(".")
+    if not at or not 0 < len(local) <= EMAIL_LOCAL_CHARS_MAX or len(address) > EMAIL_CHARS_MAX:
+        raise Rejected(Reason.BAD_IDENTIFIER, "identifiers.email: not an e-mail address")
+    if len(labels) < 2 or not all(labels) or "@" in local or any(mark in address for mark in " <>,;"):
+        raise Rejected(Reason.BAD_IDENTIFIER, "identifiers.email: not an e-mail address")
+    if local in _EMAIL_PLACEHOLDERS:
+        raise Rejected(Reason.PLACEHOLDER_IDENTIFIER, "identifiers.email: a placeholder")
+    return address
+
+
+def _clean_phone(text: str, region: str) -> str:
+    """E.164, with `;ext=` where the number has an extension: that is another desk, so another person."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException as problem:
+        raise Rejected(Reason.BAD_IDENTIFIER, "identifiers.phone: not a phone number") from problem
+    if not phonenumbers.is_possible_number(number):
+        raise Rejected(Reason.BAD_IDENTIFIER, "identifiers.phone: not a possible phone number")
+    if len(set(str(number.national_number))) == 1:
+        raise Rejected(Reason.PLACEHOLDER_IDENTIFIER, "identifiers.phone: a placeholder")
+    plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{plain};ext={number.extension}" if number.extension else plain
+
+
+def mask(namespace: str, clean: str) -> str:
+    """What people may see of a cleaned value: `+1 ••• ••42`, `a•••@e•••.com`; the value itself if not personal."""
+    if namespace == "phone":
+        number = phonenumbers.parse(clean, None)
+        return f"+{number.country_code} ••• ••{str(number.national_number)[-2:]}"
+    if namespace == "email":
+        local, _, domain = clean.rpartition("@")
+        return f"{local[0]}•••@{domain[0]}•••.{domain.rpartition('.')[2]}"
+    return clean
+
+
+def parse_id(text: str) -> str:
+    """The identifier that stands in a path: `customer:4711`, or the keyed `phone:k1.9f…`. Raises Rejected."""
+    namespace, _, value = text.partition(":")
+    if namespace in PERSONAL:
+        if not _KEYED.fullmatch(value):
+            raise Rejected(Reason.BAD_IDENTIFIER, f"{namespace}: only its keyed form may stand here")
+        return text
+    return f"{namespace}:{clean(namespace, value, '')}"

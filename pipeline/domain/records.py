@@ -1,0 +1,179 @@
+"""How a profile stands in the state: a small head, and records of their own for all that it holds.
+
+Every key is ``p<identifier> NUL <kind> <suffix>`` (identifiers hold no control characters). A new interaction is a new
+record, so that what one event costs does not grow with what the profile holds.
+
+| kind | suffix | |
+| --- | --- | --- |
+| h | | `Head`: counters |
+| a | | the profile's own assignment |
+| i | event | `Kept`: an interaction stored here |
+| s | event | `Seen`: one that has left the view, known still, so that a copy is not counted twice |
+| o | sender | `Sender`: whose the interactions of another profile are |
+| v | sender, event | `Lent`: an interaction of another profile that was said to be this one's |
+| l | weaker identifier | `Alias`: since when the two are known to belong together |
+| m | weaker identifier, session | a session that has said so, with its time |
+| e | | `Ledger`: the person's score evidence, and the days with rows |
+
+`event`, `sender` and so on are 16-byte hashes. Values are MessagePack arrays; they hold each other in one direction
+only, so the garbage collector need not look at them (`gc=False`).
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from pipeline.domain.interaction import Interaction
+from pipeline.domain.messages import UNASSIGNED, Assignment
+from pipeline.domain.scores import Experience, Piece
+from pipeline.domain.state import Reading
+
+HEAD = b"h"
+ASSIGNMENT = b"a"
+KEPT = b"i"
+SEEN = b"s"
+SENDER = b"o"
+LENT = b"v"
+ALIAS = b"l"
+SESSION = b"m"
+LEDGER = b"e"
+
+
+class Head(msgspec.Struct, array_like=True, gc=False):
+    """What a profile must know at every event."""
+
+    kept: int = 0  # records of kind i
+    lent: int = 0  # records of kind v
+    limit: int = 0  # with more records than this, it is time to look what can leave
+    seen: int = 0  # records of kind s
+    version: int = 0  # of the assignment; 0: none
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An interaction as stored, and who was told what of it, so that this can be taken back exactly."""
+
+    interaction: Interaction
+    definition: int
+    experience: Experience | None  # what its cell was told, by that definition
+    told: tuple[str, ...] = ()  # other persons who have a copy of it, whether it still is theirs or not
+
+    @property
+    def precedence(self) -> tuple[int, int]:
+        """As of the interaction."""
+        return self.interaction.precedence
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is left of an interaction that has left the view: enough to tell copies and to take one back."""
+
+    precedence: tuple[int, int]
+    occurred_at: int
+    touchpoint: str
+    channel: str
+    definition: int
+    experience: Experience | None
+    told: tuple[str, ...]
+
+
+class Lent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Another profile's interaction. `version`: of the assignment by which it came as this profile's; 0: it did not."""
+
+    interaction: Interaction
+    version: int
+
+    def belongs_to(self, person: str, assignment: Assignment) -> bool:
+        """Whether it is that person's, by the newest `assignment` known of its sender."""
+        if self.version > assignment.version:
+            return True  # newer than what is known: that assignment is on its way
+        x = self.interaction
+        return assignment.owner(x.identifier, x.session_id, x.occurred_at) == person
+
+
+class Sender(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Another profile, and the newest that it has said about whose its interactions are."""
+
+    identifier: str
+    assignment: Assignment
+
+
+class Alias(msgspec.Struct, array_like=True, gc=False):
+    """A weaker identifier that came with this one."""
+
+    earliest: int  # ms
+    sessions: int  # records of kind m
+
+
+class Ledger(msgspec.Struct, array_like=True, gc=False):
+    """A person's evidence in rising order, by which score rows are written."""
+
+    definition: int
+    pieces: list[Piece]
+    past: list[int]  # days that have a row, but no piece in here any more; rising
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_head = msgspec.msgpack.Decoder(Head).decode
+decode_assignment = msgspec.msgpack.Decoder(Assignment).decode
+decode_kept = msgspec.msgpack.Decoder(Kept).decode
+decode_seen = msgspec.msgpack.Decoder(Seen).decode
+decode_sender = msgspec.msgpack.Decoder(Sender).decode
+decode_lent = msgspec.msgpack.Decoder(Lent).decode
+decode_alias = msgspec.msgpack.Decoder(Alias).decode
+decode_ledger = msgspec.msgpack.Decoder(Ledger).decode
+decode_time = msgspec.msgpack.Decoder(int).decode
+
+
+def prefix(identifier: str) -> bytes:
+    """What all keys of a profile begin with."""
+    return b"p" + identifier.encode() + b"\x00"
+
+
+def name(text: str) -> bytes:
+    """16 bytes for an identifier or a session in a key."""
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def event_name(source: str, event_id: str) -> bytes:
+    """16 bytes for an event in a key."""
+    return blake2b(f"{source}\x00{event_id}".encode(), digest_size=16).digest()
+
+
+class Held:
+    """All interactions that a profile holds, read in one go, and which of them are the person's."""
+
+    __slots__ = ("kept", "lent", "person", "senders", "shown")
+
+    def __init__(self, state: Reading, person: str) -> None:
+        start = prefix(person)
+        data = state.get(start + ASSIGNMENT)
+        assignment = decode_assignment(data) if data else UNASSIGNED
+        self.person = person
+        self.kept: dict[bytes, Kept] = {key: decode_kept(value) for key, value in state.scan(start + KEPT)}
+        self.lent: dict[bytes, Lent] = {key: decode_lent(value) for key, value in state.scan(start + LENT)}
+        self.senders: dict[str, Assignment] = {}
+        for _, value in state.scan(start + SENDER):
+            sender = decode_sender(value)
+            self.senders[sender.identifier] = sender.assignment
+        self.shown: list[Interaction] = [
+            x
+            for each in self.kept.values()
+            if assignment.owner(person, (x := each.interaction).session_id, x.occurred_at) == person
+        ]
+        for lent in self.lent.values():
+            if lent.belongs_to(person, self.senders.get(lent.interaction.identifier, UNASSIGNED)):
+                self.shown.append(lent.interaction)
+
+    def slices(self) -> list[list[Interaction]]:
+        """The interactions stored here, and of each other profile those that are this person's."""
+        parts: dict[str, list[Interaction]] = {}
+        for x in self.shown:
+            if x.identifier != self.person:
+                parts.setdefault(x.identifier, []).append(x)
+        return [[kept.interaction for kept in self.kept.values()], *parts.values()]
+
+    def events(self) -> set[tuple[str, str, str]]:
+        """(identifier, source, event_id) of all, shown or not."""
+        every = [k.interaction for k in self.kept.values()] + [v.interaction for v in self.lent.values()]
+        return {(x.identifier, x.source, x.event_id) for x in every}

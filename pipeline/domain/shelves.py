@@ -1,0 +1,148 @@
+"""What a view keeps: bounded shelves, each with the newest interaction of every key, for the newest keys.
+
+An interaction leaves a profile only when no shelf holds it. Whatever order interactions come in, the shelves end the
+same: what was once pushed out of one, newer keys would push out again. All that a view shows is read from them.
+
+None is older than `Rules.age_ms` before the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pipeline.domain.interaction import Interaction
+from pipeline.domain.rules import Rules
+from pipeline.domain.scores import Piece, piece
+
+#: What an event type says of an order.
+ORDER_CHANGES = {
+    "order_cancelled": "cancelled",
+    "order_returned": "returned",
+    "delivery_promised": "on its way",
+    "delivered": "delivered",
+    "delivery_failed": "delivery failed",
+}
+CART = "cart"  # one for a person, whatever the channel: an order closes it
+
+
+@dataclass(slots=True)
+class Shelves:
+    """The newest of everything. Dicts go from the newest key to the oldest."""
+
+    view: list[Interaction] = field(default_factory=list)  # newest first
+    pieces: list[Piece] = field(default_factory=list)  # oldest first
+    orders: dict[str, Interaction] = field(default_factory=dict)  # order → its order_placed
+    order_changes: dict[str, Interaction] = field(default_factory=dict)  # order → the last word on it
+    complaints: dict[str, Interaction] = field(default_factory=dict)  # complaint → the last word on it
+    goals: dict[str, Interaction] = field(default_factory=dict)  # goal → the last word on it
+    traits: dict[str, Interaction] = field(default_factory=dict)  # name → profile_updated
+    preferences: dict[str, Interaction] = field(default_factory=dict)  # option → preference_set
+
+    def events(self) -> set[tuple[str, str, str]]:
+        """(identifier, source, event_id) of every interaction on any shelf."""
+        result = {event(x) for x in self.view}
+        result.update(p.event for p in self.pieces)
+        for shelf in (self.orders, self.order_changes, self.complaints, self.goals, self.traits, self.preferences):
+            result.update(event(x) for x in shelf.values())
+        return result
+
+
+def event(interaction: Interaction) -> tuple[str, str, str]:
+    """What names a stored interaction among those of all profiles."""
+    return interaction.identifier, interaction.source, interaction.event_id
+
+
+def position(interaction: Interaction) -> tuple[int, str, str, str]:
+    """Where it stands in a person's timeline: event time, ties by source, event id and identifier."""
+    return interaction.occurred_at, interaction.source, interaction.event_id, interaction.identifier
+
+
+def arrange(interactions: Iterable[Interaction], rules: Rules) -> Shelves:
+    """The shelves of a set of interactions (each of them once), in whatever order they are given."""
+    shelves = Shelves()
+    newest_first = sorted(interactions, key=position, reverse=True)
+    for x in newest_first:
+        if x.occurred_at < newest_first[0].occurred_at - rules.age_ms:
+            break
+        if len(shelves.view) < rules.view_size:
+            shelves.view.append(x)
+        if len(shelves.pieces) < rules.evidence and (experience := rules.scoring.experience(x)):
+            shelves.pieces.append(piece(x, experience))
+        place = _PLACES.get(x.type)
+        if place is not None:
+            place(shelves, x, rules)
+    shelves.pieces.reverse()
+    return shelves
+
+
+def is_open(interaction: Interaction) -> bool:
+    """Whether the last word on a complaint or goal leaves it open."""
+    if interaction.type == "cart_updated":
+        measures = interaction.measures
+        return bool(interaction.items) or measures.get("items", 0.0) > 0 or measures.get("amount", 0.0) > 0
+    return interaction.type in _OPENING
+
+
+def order_id(interaction: Interaction) -> str:
+    """Which order it speaks of; '' where it does not say."""
+    return interaction.properties.get("order_id") or str(interaction.details.get("order", ""))
+
+
+_OPENING = frozenset({"goal_started", "complaint_opened", "complaint_updated"})
+
+
+def _put(shelf: dict[str, Interaction], key: str, x: Interaction, size: int) -> None:
+    """Interactions come newest first: the first of a key stays."""
+    if len(shelf) < size:
+        shelf.setdefault(key, x)
+
+
+def _order(shelves: Shelves, x: Interaction, rules: Rules) -> None:
+    _put(shelves.orders, order_id(x) or x.event_id, x, rules.orders)
+    _put(shelves.goals, CART, x, 2 * rules.goals)
+    _goal(shelves, x, rules)
+
+
+def _order_change(shelves: Shelves, x: Interaction, rules: Rules) -> None:
+    if key := order_id(x):
+        _put(shelves.order_changes, key, x, rules.order_changes)
+
+
+def _cart(shelves: Shelves, x: Interaction, rules: Rules) -> None:
+    _put(shelves.goals, CART, x, 2 * rules.goals)
+
+
+def _goal(shelves: Shelves, x: Interaction, rules: Rules) -> None:
+    if x.goal:
+        _put(shelves.goals, f"goal:{x.goal}", x, 2 * rules.goals)
+
+
+def _complaint(shelves: Shelves, x: Interaction, rules: Rules) -> None:
+    key = x.properties.get("complaint_id") or x.issue or x.about or x.event_id
+    _put(shelves.complaints, key, x, 2 * rules.complaints)
+
+
+def _traits(shelves: Shelves, x: Interaction, rules: Rules) -> None:
+    for trait in sorted(x.properties):
+        _put(shelves.traits, trait, x, rules.traits)
+
+
+def _preferences(shelves: Shelves, x: Interaction, rules: Rules) -> None:
+    for option in sorted(x.properties):
+        _put(shelves.preferences, option, x, rules.preferences)
+
+
+_PLACES: dict[str, Callable[[Shelves, Interaction, Rules], None]] = {
+    "order_placed": _order,
+    **dict.fromkeys(ORDER_CHANGES, _order_change),
+    "cart_updated": _cart,
+    "goal_started": _goal,
+    "goal_completed": _goal,
+    "goal_abandoned": _goal,
+    "complaint_opened": _complaint,
+    "complaint_updated": _complaint,
+    "complaint_closed": _complaint,
+    "profile_updated": _traits,
+    "preference_set": _preferences,
+}

@@ -1,0 +1,221 @@
+"""From an event as it came to an interaction as it is stored: the one verdict for every way in.
+
+Guarantees: nothing in an Interaction is unbounded, no number in it is infinite, no name in it holds a control
+character (so names may be joined by NUL in keys), and its identifiers are clean and keyed. The same bytes at the same
+broker time give the same Interaction in every process.
+
+The event is a dict with the Avro schema's field names, times in milliseconds; its types are already sure, from the
+Avro decoder or from collect. Its maps are taken over, not copied: do not change the event afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from pipeline.domain.identifiers import Keyring
+from pipeline.domain.interaction import CHANNELS, NAMESPACES, Answer, Interaction, Item
+from pipeline.domain.reasons import Reason, Rejected
+
+NAME_CHARS_MAX = 256  # each of event_id, source, type, touchpoint, session_id, goal, issue, about, map keys
+TEXT_CHARS_MAX = 8_192  # a property, a text of the details
+ENTRIES_MAX = 64  # of each map
+ITEMS_MAX = 256
+NUMBER_MAX = 1e18  # either way; sums of squares stay finite
+CONTENT_BYTES_MAX = 65_536  # all of it, as MessagePack
+AHEAD_MS_MAX = 5 * 60_000  # of the broker's time
+EARLIEST_MS = 631_152_000_000  # 1990
+LATEST_MS = 4_102_444_800_000  # 2100; a time in microseconds is beyond it
+
+#: One-way, to many: not interactions, however individually they are counted.
+MASS_MEDIA = frozenset({"ad_viewed", "campaign_sent", "newsletter_opened"})
+
+_CHANNELS = frozenset(CHANNELS)
+_REQUIRED = ("event_id", "source", "type", "touchpoint")
+_OPTIONAL = ("session_id", "goal", "issue", "about")
+_NONE: dict[str, Any] = {}  # shared: never changed
+_canonical = msgspec.msgpack.Encoder(order="deterministic")
+
+Event = Mapping[str, Any]
+
+
+def interaction(event: Event, channel: str, broker_time: int, keyring: Keyring, region: str) -> Interaction:
+    """The interaction that an event tells of.
+
+    `channel` is its topic's, `broker_time` its record's (ms), `region` reads phone numbers without country prefix.
+    Raises Rejected.
+    """
+    if channel not in _CHANNELS:
+        raise Rejected(Reason.UNKNOWN_CHANNEL, f"channel: none of {', '.join(CHANNELS)}")
+    get = event.get
+    event_id, source, kind, touchpoint = get("event_id"), get("source"), get("type"), get("touchpoint")
+    if not event_id or not source or not kind or not touchpoint:
+        raise Rejected(Reason.MISSING_FIELD, next(name for name in _REQUIRED if not get(name)))
+    session_id, goal, issue, about = get("session_id", ""), get("goal", ""), get("issue", ""), get("about", "")
+    names = f"{event_id}{source}{kind}{touchpoint}{session_id}{goal}{issue}{about}"
+    if len(names) > NAME_CHARS_MAX or not names.isprintable():
+        for field in _REQUIRED + _OPTIONAL:
+            _check_name(field, get(field, ""))
+    if kind in MASS_MEDIA:
+        raise Rejected(Reason.NOT_AN_INTERACTION, f"type: {kind}")
+
+    identifier, links, masks = _who(get("identifiers"), keyring, region)
+    occurred_at, sent, received_at = _when(event, broker_time)
+    items = _items(given) if (given := get("items")) else ()
+    answer = _answer(given) if (given := get("answer")) else None
+    measures: dict[str, float] = get("measures") or _NONE
+    if measures:
+        _check_numbers("measures", measures)
+    properties: dict[str, str] = get("properties") or _NONE
+    if properties:
+        _check_texts("properties", properties)
+    details = _details(given) if (given := get("details")) else _NONE
+    consent: dict[str, bool] = get("consent") or _NONE
+    if consent:
+        _check_keys("consent", consent)
+
+    content = (
+        *(identifier, source, event_id, channel, kind, touchpoint, occurred_at, sent),
+        *(session_id, goal, issue, about, links, items, answer, measures, properties, details, consent),
+    )
+    return Interaction(
+        *(identifier, source, event_id, channel, kind, touchpoint, occurred_at, sent, received_at, _digest(content)),
+        *(session_id, goal, issue, about, links, masks, items, answer),
+        measures,
+        properties,
+        details,
+        consent,
+    )
+
+
+def _who(given: Mapping[str, str] | None, keyring: Keyring, region: str) -> tuple[str, tuple[str, ...], Any]:
+    """The strongest identifier, the weaker ones, and the masks of the personal ones."""
+    if not given:
+        raise Rejected(Reason.NO_IDENTIFIER, "identifiers: empty")
+    found = []
+    masks: dict[str, str] | None = None
+    for namespace in NAMESPACES:
+        if namespace in given:
+            identifier, mask = keyring.resolve(namespace, given[namespace], region)
+            found.append(identifier)
+            if mask:
+                masks = masks or {}
+                masks[identifier] = mask
+    if len(found) != len(given):
+        raise Rejected(Reason.UNKNOWN_NAMESPACE, f"identifiers: none of {', '.join(NAMESPACES)}")
+    return found[0], tuple(found[1:]), masks or _NONE
+
+
+def _when(event: Event, broker_time: int) -> tuple[int, int, int]:
+    """(occurred_at corrected, occurred_at as sent, received_at) in ms."""
+    sent: int | None = event.get("occurred_at")
+    if sent is None:
+        raise Rejected(Reason.MISSING_FIELD, "occurred_at")
+    received_at: int | None = event.get("received_at")
+    if received_at is None or received_at > broker_time:
+        received_at = broker_time
+    occurred_at = sent
+    if (sent_at := event.get("sent_at")) is not None:
+        _check_time("sent_at", sent_at)
+        occurred_at += received_at - sent_at  # the source's clock against ours
+    occurred_at = min(occurred_at, broker_time + AHEAD_MS_MAX)
+    if not EARLIEST_MS <= sent < LATEST_MS or occurred_at < EARLIEST_MS:
+        raise Rejected(Reason.ABSURD_TIME, "occurred_at: before 1990 or after 2099")
+    if received_at < EARLIEST_MS:
+        raise Rejected(Reason.ABSURD_TIME, "received_at: before 1990")
+    return occurred_at, sent, received_at
+
+
+def _check_time(field: str, value: int) -> None:
+    if not EARLIEST_MS <= value < LATEST_MS:
+        raise Rejected(Reason.ABSURD_TIME, f"{field}: before 1990 or after 2099")
+
+
+def _check_name(field: str, value: str) -> None:
+    if len(value) > NAME_CHARS_MAX:
+        raise Rejected(Reason.OVERSIZE, f"{field}: longer than {NAME_CHARS_MAX} characters")
+    if not value.isprintable():
+        raise Rejected(Reason.BAD_VALUE, f"{field}: holds control or invisible characters")
+
+
+def _check_number(field: str, value: float) -> None:
+    if not -NUMBER_MAX <= value <= NUMBER_MAX:  # false for NaN as well
+        raise Rejected(Reason.BAD_VALUE, f"{field}: not a finite number of at most {NUMBER_MAX:g}")
+
+
+def _check_keys(field: str, given: Mapping[str, Any]) -> None:
+    if len(given) > ENTRIES_MAX:
+        raise Rejected(Reason.OVERSIZE, f"{field}: more than {ENTRIES_MAX} entries")
+    names = "".join(given)
+    if len(names) > NAME_CHARS_MAX or not names.isprintable():
+        for name in given:
+            _check_name(f"{field}: a name in it", name)
+
+
+def _check_numbers(field: str, given: Mapping[str, float]) -> None:
+    _check_keys(field, given)
+    for name, value in given.items():
+        if not -NUMBER_MAX <= value <= NUMBER_MAX:
+            _check_number(f"{field}.{name[:64]}", value)
+
+
+def _check_texts(field: str, given: Mapping[str, str]) -> None:
+    _check_keys(field, given)
+    for name, value in given.items():
+        if len(value) > TEXT_CHARS_MAX:
+            raise Rejected(Reason.OVERSIZE, f"{field}.{name[:64]}: longer than {TEXT_CHARS_MAX} characters")
+
+
+def _items(given: Sequence[Event]) -> tuple[Item, ...]:
+    if len(given) > ITEMS_MAX:
+        raise Rejected(Reason.OVERSIZE, f"items: more than {ITEMS_MAX}")
+    return tuple([_item(each) for each in given])
+
+
+def _item(given: Event) -> Item:
+    product, name = given.get("product", ""), given.get("name", "")
+    _check_name("items.product", product)
+    _check_name("items.name", name)
+    quantity, price = given.get("quantity", 1.0), given.get("price")
+    _check_number("items.quantity", quantity)
+    if price is not None:
+        _check_number("items.price", price)
+    return Item(product, quantity, price, name)
+
+
+def _answer(given: Event) -> Answer:
+    answer = Answer(given.get("question", ""), given["value"], given["min"], given["max"])
+    _check_name("answer.question", answer.question)
+    for field, number in (("value", answer.value), ("min", answer.min), ("max", answer.max)):
+        _check_number(f"answer.{field}", number)
+    if not answer.min <= answer.value <= answer.max or answer.min == answer.max:
+        raise Rejected(Reason.BAD_VALUE, "answer: min must be below max, and the value between them")
+    return answer
+
+
+def _details(given: Event) -> dict[str, str | int | float | bool]:
+    """A channel's own fields, those that are there."""
+    details = {name: value for name, value in given.items() if value is not None}
+    if len(details) > ENTRIES_MAX:
+        raise Rejected(Reason.OVERSIZE, f"details: more than {ENTRIES_MAX} entries")
+    for name, value in details.items():
+        if isinstance(value, str):
+            if len(value) > TEXT_CHARS_MAX:
+                raise Rejected(Reason.OVERSIZE, f"details.{name}: longer than {TEXT_CHARS_MAX} characters")
+        else:
+            _check_number(f"details.{name}", value)
+    return details
+
+
+def _digest(content: tuple[Any, ...]) -> int:
+    """63 bits of the content, the same in every process, whatever order its maps came in."""
+    try:
+        data = _canonical.encode(content)
+    except (UnicodeEncodeError, OverflowError) as problem:  # half a surrogate pair; an integer beyond 64 bits
+        raise Rejected(Reason.BAD_VALUE, "a text is not Unicode, or a number is beyond 64 bits") from problem
+    if len(data) > CONTENT_BYTES_MAX:
+        raise Rejected(Reason.OVERSIZE, f"the event holds more than {CONTENT_BYTES_MAX} bytes")
+    return int.from_bytes(blake2b(data, digest_size=8).digest()) >> 1

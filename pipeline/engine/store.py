@@ -1,0 +1,101 @@
+"""The local state of one partition number: RocksDB, with the changelog offset it stands at.
+
+Data and offset are written in one write batch, so whatever happens to the process the state is exactly what the
+changelog holds up to that offset. It is not synced to disk on each write: after a power failure RocksDB comes back
+at an earlier offset, and restoring goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+
+#: Sorts before every key that an agent may use: those begin with a letter.
+_META = b"\x00meta"
+_WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+_BLOCK_CACHE_BYTES = 64 * 1024 * 1024
+_block_cache = Cache(_BLOCK_CACHE_BYTES)  # one for all partition numbers of the process
+
+
+class Standing(NamedTuple):
+    """How far a store is. Times in ms."""
+
+    offset: int  # of the changelog, to be read next
+    written_at: int  # this machine's clock at the last write
+    record_at: int  # when its owner wrote the newest change in it
+
+
+class Store:
+    """Keyed bytes of one partition number on disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises what RocksDB raises, for instance when another process has it open."""
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = Rdict(str(path), options=_options())
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under a key."""
+        return self._db.get(key)  # type: ignore[no-any-return]
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All under a prefix in key order."""
+        cursor = self._db.iter()
+        cursor.seek(prefix)
+        while cursor.valid():
+            key = cursor.key()
+            if not key.startswith(prefix):
+                return
+            yield key, cursor.value()
+            cursor.next()
+
+    def everything(self) -> Iterator[tuple[bytes, bytes]]:
+        """All keys and values."""
+        return ((key, value) for key, value in self.scan(b"") if key != _META)
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands; offset 0 when new."""
+        data = self._db.get(_META)
+        return Standing(0, 0, 0) if data is None else Standing(*msgspec.msgpack.decode(data))
+
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]], standing: Standing) -> None:
+        """Apply changes and the offset that they bring it to, at once."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(_META, msgspec.msgpack.encode(tuple(standing)))
+        self._db.write(batch)
+
+    def wipe(self) -> None:
+        """Empty it, so that it is restored from the beginning."""
+        self._db.close()
+        Rdict.destroy(str(self.path), _options())
+        self._db = Rdict(str(self.path), options=_options())
+
+    def close(self) -> None:
+        """Close the files."""
+        self._db.close()
+
+
+def _options() -> Options:
+    table = BlockBasedOptions()
+    table.set_bloom_filter(10.0, False)
+    table.set_block_cache(_block_cache)
+    table.set_cache_index_and_filter_blocks(True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    options.set_max_write_buffer_number(3)
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(2)
+    options.set_bytes_per_sync(1024 * 1024)
+    return options

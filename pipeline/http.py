@@ -1,0 +1,65 @@
+"""collect and serve in one process, behind one port.
+
+Each is a whole app of its own: this one only looks at the path, runs both lifespans, and lets /docs describe both.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from fastapi import FastAPI
+
+from pipeline.collect.app import create_app as collector
+from pipeline.keys import Keys, load_or_create
+from pipeline.serve.app import merge_openapi
+from pipeline.serve.live import Streams
+from pipeline.serve.main import app_of, run_app
+from pipeline.settings import Settings
+
+COLLECT = "/v1/interactions"
+
+
+class Http:
+    """The ASGI app of both."""
+
+    def __init__(self, collect: FastAPI, serve: FastAPI) -> None:
+        merge_openapi(serve, collect.openapi())
+        self._collect = collect
+        self._serve = serve
+        self._running = AsyncExitStack()
+        self.streams: Streams = serve.state.parts.streams
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["path"] == COLLECT or scope["path"].startswith(f"{COLLECT}/"):
+            await self._collect(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            for app in (self._collect, self._serve):
+                await self._running.enter_async_context(app.router.lifespan_context(app))
+        except BaseException:
+            await self._running.aclose()
+            await send({"type": "lifespan.startup.failed", "message": "see the log"})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._running.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def app_of_both(settings: Settings, keys: Keys, failures: list[BaseException]) -> Http:
+    """Both apps for these settings."""
+    return Http(collector(settings, keys), app_of(settings, keys, failures))
+
+
+def run(settings: Settings) -> None:
+    """Serve both until SIGTERM."""
+    failures: list[BaseException] = []
+    app = app_of_both(settings, load_or_create(settings), failures)
+    run_app(app, app.streams, settings, failures)

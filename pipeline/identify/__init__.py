@@ -1,0 +1,1 @@
+"""Who is who: reads evidence, publishes assignments. `process.py` is the work, `known.py` what it remembers."""

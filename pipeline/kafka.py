@@ -1,0 +1,182 @@
+"""Kafka as the stages use it: clients with the settings the promises rest on, topics, and lags.
+
+Producers wait for all in-sync replicas and do not duplicate on retry; consumers read committed records only and never
+commit by themselves. Whoever makes a client starts and closes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    TopicAlreadyExistsError,
+    for_code,
+)
+from aiokafka.structs import OffsetAndMetadata
+
+from pipeline.settings import Settings
+from pipeline.topics import TOPICS, Topic
+
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # the broker's own limit, and so the producers'
+COORDINATOR_S_MAX = 10.0
+
+
+class UnequalPartitions(RuntimeError):
+    """A topic exists with another number of partitions than it must have; growth is a migration."""
+
+
+def producer(settings: Settings, **changes: Any) -> AIOKafkaProducer:
+    """A producer: idempotent, acknowledged by all in-sync replicas, LZ4. `changes` are aiokafka's own options."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap,
+        "acks": "all",
+        "enable_idempotence": True,
+        "compression_type": "lz4",
+        "linger_ms": 5,
+        "max_batch_size": 256 * 1024,
+        "max_request_size": MESSAGE_BYTES_MAX,
+        "request_timeout_ms": 30_000,
+    }
+    return AIOKafkaProducer(**{**options, **changes})
+
+
+def consumer(settings: Settings, *topics: str, group: str | None, **changes: Any) -> AIOKafkaConsumer:
+    """A consumer of committed records, from the beginning where its group has no position.
+
+    Group None follows topics without committing. `changes` are aiokafka's own options.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap,
+        "group_id": group,
+        "isolation_level": "read_committed",
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "fetch_max_wait_ms": 100,
+        "max_partition_fetch_bytes": MESSAGE_BYTES_MAX,
+        "session_timeout_ms": 10_000,
+        "heartbeat_interval_ms": 1_000,
+    }
+    return AIOKafkaConsumer(*topics, **{**options, **changes})
+
+
+def admin(settings: Settings) -> AIOKafkaAdminClient:
+    """An admin client."""
+    return AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, request_timeout_ms=20_000)
+
+
+def partitions_of(topic: Topic, settings: Settings) -> int:
+    """How many partitions a topic has."""
+    return settings.partitions if topic.partitions is None else topic.partitions
+
+
+def _configuration(topic: Topic) -> dict[str, str]:
+    config = {"cleanup.policy": topic.cleanup, "retention.ms": str(topic.retention_ms)}
+    if topic.log_append_time:
+        config["message.timestamp.type"] = "LogAppendTime"
+    return config | topic.config
+
+
+async def create_topics(settings: Settings, topics: Iterable[Topic] = TOPICS) -> list[str]:
+    """Create the topics that are missing; returns their names. Safe to repeat, also by several at once.
+
+    Raises UnequalPartitions when a topic has another count than it must have, aiokafka's errors when the broker
+    refuses.
+    """
+    wanted = {topic.name: topic for topic in topics}
+    client = admin(settings)
+    await client.start()
+    try:
+        existing = await _partition_counts(client, wanted)
+        _check_counts(existing, wanted, settings)
+        missing = [topic for name, topic in wanted.items() if name not in existing]
+        if not missing:
+            return []
+        answer = await client.create_topics(
+            [
+                NewTopic(t.name, partitions_of(t, settings), settings.replicas, topic_configs=_configuration(t))
+                for t in missing
+            ]
+        )
+        for name, code, *detail in answer.topic_errors:
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise for_code(code)(f"topic {name}: {detail[0] if detail else ''}")
+        _check_counts(await _partition_counts(client, wanted), wanted, settings)
+        return [topic.name for topic in missing]
+    finally:
+        await client.close()
+
+
+async def _partition_counts(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
+    wanted = set(names)
+    described = await client.describe_topics([name for name in await client.list_topics() if name in wanted])
+    return {each["topic"]: len(each["partitions"]) for each in described if each["error_code"] == 0}
+
+
+def _check_counts(existing: dict[str, int], wanted: dict[str, Topic], settings: Settings) -> None:
+    wrong = [
+        f"{name} has {count}, not {partitions_of(wanted[name], settings)}"
+        for name, count in sorted(existing.items())
+        if count != partitions_of(wanted[name], settings)
+    ]
+    if wrong:
+        raise UnequalPartitions(
+            f"Topics with another number of partitions than THROUGHLINE_PARTITIONS={settings.partitions} asks for: "
+            f"{'; '.join(wrong)}. The number is fixed when topics are created: set it back, or start with a new "
+            "THROUGHLINE_HOME."
+        )
+
+
+async def lags(settings: Settings, topics: Iterable[Topic] = TOPICS) -> dict[str, dict[str, int]]:
+    """Reading stage → topic → committed records that it has not committed yet (its group has the stage's name).
+
+    Topics that no group has ever committed count from their beginning. Raises aiokafka's errors.
+    """
+    by_group: dict[str, list[TopicPartition]] = defaultdict(list)
+    for topic in topics:
+        for reader in () if topic.read_whole else topic.readers:
+            by_group[reader].extend(
+                TopicPartition(topic.name, number) for number in range(partitions_of(topic, settings))
+            )
+    if not by_group:
+        return {}
+    everything = sorted({each for group in by_group.values() for each in group})
+    client, reader_ = admin(settings), consumer(settings, group=None)
+    await client.start()
+    try:
+        await reader_.start()
+        try:
+            ends = await reader_.end_offsets(everything)
+            begins = await reader_.beginning_offsets(everything)
+        finally:
+            await reader_.stop()
+        result: dict[str, dict[str, int]] = {}
+        for group, tps in by_group.items():
+            committed = await _committed(client, group)
+            per_topic: dict[str, int] = defaultdict(int)
+            for tp in tps:
+                position = committed[tp].offset if tp in committed else -1
+                per_topic[tp.topic] += max(0, ends[tp] - max(position, begins[tp]))
+            result[group] = dict(per_topic)
+        return result
+    finally:
+        await client.close()
+
+
+async def _committed(client: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    """What a group has committed. A new broker makes its offsets topic only when it is first asked: that passes."""
+    deadline = asyncio.get_running_loop().time() + COORDINATOR_S_MAX
+    while True:
+        try:
+            return dict(await client.list_consumer_group_offsets(group))
+        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError):
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.1)

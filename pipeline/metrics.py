@@ -1,0 +1,39 @@
+"""Every metric of Throughline, declared and described here, once; nothing else makes one.
+
+Names begin with `throughline_` and end with their unit (`_seconds`, `_bytes`, `_total` for counts). Labels take values
+from small closed sets only (channels, reasons, stages): never an identifier, a path or a text from outside.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+EVENTS_ACCEPTED = Counter(
+    "throughline_events_accepted_total", "Events that the collector accepted: the broker has them.", ["channel"]
+)
+EVENTS_REJECTED = Counter(
+    "throughline_events_rejected_total", "Events that the collector or stitch refused, by reason.", ["stage", "reason"]
+)
+COLLECT_SECONDS = Histogram(
+    "throughline_collect_seconds",
+    "From a request's arrival at the collector to its answer, the broker's acknowledgement included.",
+    buckets=_FAST_S,
+)
+QUERY_SECONDS = Histogram(
+    "throughline_query_seconds", "Answering a request to serve, by route.", ["route"], buckets=_FAST_S
+)
+LIVE_STREAMS = Gauge("throughline_live_streams", "Open live timelines.")
+ROWS_STORED = Counter(
+    "throughline_rows_stored_total", "Rows that ClickHouse acknowledged; resent ones count again.", ["table"]
+)
+STORE_SECONDS = Histogram(
+    "throughline_store_seconds", "One insert into ClickHouse until its answer.", ["table"], buckets=_FAST_S
+)
+
+
+def exposition() -> bytes:
+    """All metrics of this process in Prometheus' text format."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,221 @@
+"""The card: a context answer arranged for an agent's eye. Pure; the templates only lay it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+
+from pipeline.domain import view
+
+#: As the desk calls the namespaces of identifiers.
+NAMESPACES = {
+    "customer": "customer number",
+    "loyalty": "loyalty card",
+    "email": "e-mail",
+    "phone": "phone number",
+    "anonymous": "browser",
+    "device": "device",
+}
+CHANNELS = {
+    "web": "web",
+    "mobile": "app",
+    "phone": "phone",
+    "in_store": "store",
+    "chat": "chat",
+    "message": "message",
+    "partner": "partner",
+}
+SCORES = (
+    ("effectiveness", "Effectiveness", "did they reach their goal"),
+    ("ease", "Ease", "how little effort it took"),
+    ("emotion", "Emotion", "how it felt"),
+)
+NAME_TRAITS = ("name", "first_name", "last_name")
+TEXT_MAX = 200
+LINES = 5  # of an order
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How things are called where the reader is: touchpoints from the catalogue, times in their zone."""
+
+    touchpoints: Mapping[str, str]
+    zone: tzinfo
+    today: date
+
+    def touchpoint(self, name: str) -> str:
+        """A touchpoint's label; its name in words where the catalogue has none."""
+        return self.touchpoints.get(name) or words(name)
+
+    def day(self, text: str) -> date:
+        """The day that a time of the API falls on here."""
+        return datetime.fromisoformat(text).astimezone(self.zone).date()
+
+    def time(self, text: str) -> dict[str, Any]:
+        """A time of the API for the page."""
+        return self.moment(view.time_ms(text))
+
+    def moment(self, ms: int) -> dict[str, Any]:
+        """A time for the page: exact for programs, as short as it is clear for people."""
+        at = datetime.fromtimestamp(ms / 1000, self.zone)
+        clock = f"{at:%H:%M}"
+        short = clock if at.date() == self.today else f"{at.day} {at:%b}"
+        if at.year != self.today.year:
+            short += f" {at.year}"
+        full = f"{day(at.date())}, {clock}"
+        return {"ms": ms, "iso": at.isoformat(timespec="seconds"), "clock": clock, "short": short, "full": full}
+
+
+def words(name: str) -> str:
+    """`order_placed` → `Order placed`."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def day(of: date) -> str:
+    """A day as people write it, always with its year: no guessing which one is meant."""
+    return f"{of:%A}, {of.day} {of:%B %Y}"
+
+
+def shown_id(identifier: str) -> str:
+    """An opaque id as the desk shows it: never the keyed form, which says nothing to anyone."""
+    namespace, _, value = identifier.partition(":")
+    if namespace in ("phone", "email"):
+        return NAMESPACES[namespace]
+    return f"{NAMESPACES.get(namespace, namespace)} {value}"
+
+
+def name_of(traits: Mapping[str, Any]) -> str:
+    """The person's name, '' where it is not known."""
+    whole = str(traits.get("name") or "").strip()
+    parts = [str(traits.get(each) or "").strip() for each in NAME_TRAITS[1:]]
+    return (whole or " ".join(each for each in parts if each))[:TEXT_MAX]
+
+
+def card(answer: Mapping[str, Any], identifier: str, names: Names) -> dict[str, Any]:
+    """What the card's template needs of a context answer that was asked for by `identifier`."""
+    now = answer["now"]
+    return {
+        "match": answer["match"],
+        "asked": identifier,
+        "asked_by": NAMESPACES.get(identifier.partition(":")[0], "identifier"),
+        "who": _who(answer["profile"], identifier, names) if answer["profile"] else None,
+        "candidates": [_candidate(each, names) for each in answer["candidates"]],
+        "searches": [_looked(each, names) for each in now["searches"]],
+        "viewed": [_looked(each, names) for each in now["viewed"]],
+        "goals": [_open(each, _goal(each), names) for each in now["open_goals"]],
+        "complaints": [_open(each, each["issue"] or each["summary"], names) for each in now["open_complaints"]],
+        "order": _order(now["last_order"], names),
+        "preferences": [(words(str(key)), str(value)) for key, value in sorted(now["preferences"].items())],
+        "scores": [_score(answer["scores"][key], label, asks) for key, label, asks in SCORES],
+        "days": days(answer["timeline"], names),
+        "empty": not answer["timeline"],
+    }
+
+
+def days(entries: list[dict[str, Any]], names: Names) -> list[dict[str, Any]]:
+    """The timeline's entries under their days, in the order given."""
+    groups: list[dict[str, Any]] = []
+    for each in entries:
+        at = names.day(each["occurred_at"])
+        if not groups or groups[-1]["date"] != at.isoformat():
+            near = {names.today: "Today", names.today - timedelta(days=1): "Yesterday"}.get(at)
+            groups.append({"date": at.isoformat(), "label": near or day(at), "entries": []})
+        groups[-1]["entries"].append(_entry(each, names))
+    return groups
+
+
+def _who(profile: Mapping[str, Any], identifier: str, names: Names) -> dict[str, Any]:
+    traits = profile["traits"]
+    name = name_of(traits)
+    known = [
+        {"label": words(NAMESPACES.get(each["namespace"], each["namespace"])), "value": each["value"]}
+        for each in profile["identifiers"]
+    ]
+    rest = {key: value for key, value in sorted(traits.items()) if key not in NAME_TRAITS and value not in ("", None)}
+    return {
+        "id": profile["id"],
+        "name": name,
+        "title": name or words(shown_id(profile["id"])),
+        "initials": view.initials({key: str(value) for key, value in traits.items()}),
+        "by_alias": identifier != profile["id"],
+        "identifiers": known,
+        "traits": [(words(str(key)), str(value)[:TEXT_MAX]) for key, value in rest.items()],
+    }
+
+
+def _candidate(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    seen = said["last_seen"]
+    return {
+        "id": said["id"],
+        "label": words(shown_id(said["id"])),
+        "initials": said["initials"],
+        "last_seen": names.time(seen) if seen is not None else None,
+    }
+
+
+def _looked(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    return {
+        "text": said["text"],
+        "channel": said["channel"],
+        "touchpoint": names.touchpoint(said["touchpoint"]),
+        "at": names.time(said["occurred_at"]),
+    }
+
+
+def _goal(said: Mapping[str, Any]) -> str:
+    return said["summary"] if said["goal"] == "cart" else words(said["goal"])
+
+
+def _open(said: Mapping[str, Any], text: str, names: Names) -> dict[str, Any]:
+    return {
+        "text": text,
+        "channel": said["channel"],
+        "touchpoint": names.touchpoint(said["touchpoint"]),
+        "at": names.time(said["occurred_at"]),
+    }
+
+
+def _order(said: Mapping[str, Any] | None, names: Names) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    amount, items = said["amount"], said["items"]
+    return {
+        "id": said["order_id"],
+        "amount": f"{amount:,.2f} {said['currency']}".strip() if amount is not None else "",
+        "status": words(said["status"]),
+        "channel": said["channel"],
+        "items": [_line(each) for each in items[:LINES]],
+        "more": max(0, len(items) - LINES),
+        "at": names.time(said["occurred_at"]),
+    }
+
+
+def _line(item: Mapping[str, Any]) -> str:
+    quantity, name = item["quantity"], (item["name"] or item["product"])[:TEXT_MAX]
+    return name if quantity == 1 else f"{quantity:g} × {name}"
+
+
+def _score(said: Mapping[str, Any], label: str, asks: str) -> dict[str, Any]:
+    value = said["value"] if said["n"] else None
+    return {
+        "label": label,
+        "asks": asks,
+        "value": None if value is None else round(value),
+        "n": said["n"],
+        "kind": said["kind"] or "",
+    }
+
+
+def _entry(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    return {
+        "key": f"{said['identifier']}|{said['source']}|{said['event_id']}",
+        "summary": said["summary"] or words(said["type"]),
+        "type": words(said["type"]),
+        "channel": said["channel"],
+        "channel_label": words(CHANNELS.get(said["channel"], said["channel"])),
+        "touchpoint": names.touchpoint(said["touchpoint"]),
+        "at": names.time(said["occurred_at"]),
+    }

@@ -1,0 +1,107 @@
+"""What an open desk page is sent: whole fragments, whenever they differ from what it shows.
+
+Whole, so that nothing has to be resumed: a page that was away gets what counts now. Events: `card` and `calls`
+(HTML in JSON), and `beat` at least every 10 s with how far behind the data is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import tzinfo
+from typing import Any
+
+import msgspec
+
+from pipeline.serve.api import now_ms
+from pipeline.serve.live import AWAY_PAUSE_S, POLL_S, RETRY_MS, Turn, Watch
+from pipeline.serve.pages import Pages, mark
+from pipeline.serve.parts import Parts
+from pipeline.serve.workers import Unavailable
+
+#: A card that changes all the time is sent at most this often.
+CARD_PAUSE_S = 0.1
+
+
+async def desk_events(
+    parts: Parts, pages: Pages, identifier: str | None, shown: str, zone: tzinfo
+) -> AsyncGenerator[bytes]:
+    """The stream of one page. `shown` is the mark of the card that it has already."""
+    yield f"retry: {RETRY_MS}\n\n".encode()
+    # One slot each is enough: what waits there is always read anew when it is sent.
+    ready: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
+    feeds = [asyncio.create_task(_calls(parts, pages, zone, ready))]
+    if identifier is not None:
+        feeds.append(asyncio.create_task(_cards(parts, pages, identifier, shown, zone, ready)))
+    else:
+        feeds.append(asyncio.create_task(_beats(parts, ready)))
+    following: asyncio.Task[bytes] | None = None
+    try:
+        while True:
+            following = asyncio.create_task(ready.get())
+            done, _ = await asyncio.wait([following, *feeds], return_when=asyncio.FIRST_COMPLETED)
+            if following not in done:
+                break  # a feed ends only by an error
+            yield following.result()
+        for feed in feeds:
+            if feed.done():
+                feed.result()
+    finally:
+        tasks = [*feeds, *([following] if following else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _calls(parts: Parts, pages: Pages, zone: tzinfo, ready: asyncio.Queue[bytes]) -> None:
+    """The ringing calls: at once, on every change, and when one has rung too long."""
+    last = None
+    while True:
+        seen = parts.calls.changed.count
+        at = now_ms()
+        fragment = pages.calls(parts.calls.ringing(at), at, zone)
+        if fragment != last:
+            last = fragment
+            await ready.put(event("calls", html=fragment))
+        await parts.calls.changed.passed(seen, POLL_S)
+
+
+async def _cards(
+    parts: Parts, pages: Pages, identifier: str, shown: str, zone: tzinfo, ready: asyncio.Queue[bytes]
+) -> None:
+    """The card: on every change of the person, and every 10 s, since what is new grows old."""
+    watch = Watch(parts.workers)
+    watch.follow(identifier)
+    while True:
+        turn = await watch.turn()
+        if turn is not Turn.AWAY:
+            try:
+                at = now_ms()
+                found = await parts.lookup.context([identifier], at)
+            except Unavailable:
+                turn = Turn.AWAY
+            else:
+                watch.follow(found.match.person or identifier)
+                fragment = pages.card(found.answer, identifier, at, zone)
+                if mark(fragment) != shown:
+                    shown = mark(fragment)
+                    await ready.put(event("card", html=fragment, shown=shown, match=found.match.kind))
+                await ready.put(event("beat", lag_ms=found.answer["lag_ms"], away=False))
+        if turn is Turn.AWAY:
+            watch.again()
+            await ready.put(event("beat", lag_ms=0, away=True))
+            await asyncio.sleep(AWAY_PAUSE_S[-1])
+        else:
+            await asyncio.sleep(CARD_PAUSE_S)
+
+
+async def _beats(parts: Parts, ready: asyncio.Queue[bytes]) -> None:
+    """Signs of life for a page without a card."""
+    while True:
+        await ready.put(event("beat", lag_ms=0, away=not parts.ready))
+        await asyncio.sleep(POLL_S)
+
+
+def event(name: str, **data: Any) -> bytes:
+    """One server-sent event."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))

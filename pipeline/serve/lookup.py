@@ -1,0 +1,96 @@
+"""From keys or an id to a person's context or timeline, asked of the workers that own the profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.serve.matching import Match, match
+from pipeline.serve.workers import Deadline, Freshness, Resolution, Workers, fresh
+
+DIMENSIONS = ("effectiveness", "ease", "emotion")
+#: Of an ambiguous key at most this many candidates are shown.
+CANDIDATES_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer with what the audit wants to know about it."""
+
+    match: Match
+    answer: dict[str, Any]
+
+
+def nothing_known() -> dict[str, Any]:
+    """The parts of a context answer that stand empty when no one person is meant."""
+    return {
+        "profile": None,
+        "now": {
+            "searches": [],
+            "viewed": [],
+            "open_goals": [],
+            "open_complaints": [],
+            "last_order": None,
+            "preferences": {},
+        },
+        "scores": {each: {"value": None, "n": 0, "kind": ""} for each in DIMENSIONS},
+        "timeline": [],
+    }
+
+
+def oldest(freshness: Sequence[Freshness]) -> dict[str, Any]:
+    """How fresh an answer made of several is: as its oldest part."""
+    if not freshness:
+        return {"as_of": None, "lag_ms": 0}
+    worst = max(freshness, key=lambda each: each.lag_ms)
+    return {"as_of": worst.as_of, "lag_ms": worst.lag_ms}
+
+
+class Lookup:
+    """The questions that the API and the desk ask. All raise workers.Unavailable after the deadline."""
+
+    def __init__(self, workers: Workers) -> None:
+        self.workers = workers
+
+    async def context(self, ids: Sequence[str], now_ms: int) -> Found:
+        """The context answer for one or more identifiers that stand for whoever is meant."""
+        deadline = self.workers.deadline()
+        found, freshness, contexts = await self.workers.resolve(ids, deadline, now_ms)
+        who = match(found[each] for each in ids if each in found)
+        answer: dict[str, Any] = {"match": who.kind, "candidates": [], **nothing_known()}
+        if who.person is not None:
+            known = contexts.get(who.person)
+            if known is None:
+                question = {"id": who.person, "now_ms": now_ms}
+                known = await self.workers.ask(who.person, "/internal/context", question, deadline)
+                freshness.append(fresh(known))
+            answer.update({part: known[part] for part in ("profile", "now", "scores", "timeline")})
+        elif who.ambiguous:
+            answer["candidates"], more = await self._candidates(who, deadline)
+            freshness.extend(more)
+        return Found(who, {**answer, **oldest(freshness)})
+
+    async def person(self, identifier: str, deadline: Deadline) -> tuple[str, Freshness]:
+        """The person an id resolves to (itself where it is nobody else's), and how fresh that is."""
+        found, freshness, _ = await self.workers.resolve([identifier], deadline)
+        known = found.get(identifier, Resolution(identifier))
+        person = identifier if known.ambiguous else known.person or identifier
+        return person, freshness[0]
+
+    async def timeline(
+        self, person: str, limit: int, before: str | None, channel: str | None, deadline: Deadline
+    ) -> dict[str, Any]:
+        """One page of a person's timeline as their worker has it: see the worker's `/internal/timeline`."""
+        question = {"id": person, "limit": limit, "before": before, "channel": channel}
+        return await self.workers.ask(person, "/internal/timeline", question, deadline)
+
+    async def _candidates(self, who: Match, deadline: Deadline) -> tuple[list[dict[str, Any]], list[Freshness]]:
+        """Whom to ask about: enough to tell them apart, nothing more."""
+        ids = who.candidates[:CANDIDATES_MAX]
+        found, freshness, _ = await self.workers.resolve(ids, deadline)
+        shown = []
+        for each in ids:
+            known = found.get(each, Resolution(each))
+            shown.append({"id": each, "initials": known.initials, "last_seen": known.last_seen})
+        return shown, freshness

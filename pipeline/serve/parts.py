@@ -1,0 +1,79 @@
+"""What the routes stand on, put together once at start and handed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.domain.identifiers import Keyring
+from pipeline.domain.reasons import Rejected
+from pipeline.problems import bad_request
+from pipeline.serve.access import Gate, Links, Sessions
+from pipeline.serve.audit import Audit
+from pipeline.serve.calls import Calls
+from pipeline.serve.history import History
+from pipeline.serve.live import Streams
+from pipeline.serve.lookup import Lookup
+from pipeline.serve.routing import Routes
+from pipeline.serve.timelines import Timelines
+from pipeline.serve.workers import Workers
+
+STREAMS_MAX = 1_000
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything that the API and the desk use. Made by `main`, or by a test with a fake worker."""
+
+    gate: Gate
+    sessions: Sessions
+    links: Links
+    keyring: Keyring
+    region: str  # for phone numbers without a country prefix
+    routes: Routes
+    workers: Workers
+    history: History
+    audit: Audit
+    touchpoints: Mapping[str, str] = field(default_factory=dict)  # id → name, from the catalogue
+    zone: str = "UTC"  # the business's time zone: the desk's until a browser says its own
+    now_minutes: int = 30
+    calls: Calls = field(default_factory=Calls)
+    streams: Streams = field(default_factory=lambda: Streams(STREAMS_MAX))
+    lookup: Lookup = field(init=False)
+    timelines: Timelines = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lookup = Lookup(self.workers)
+        self.timelines = Timelines(self.lookup, self.history)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every profile's owner is known."""
+        return self.routes.complete
+
+    def identify(self, namespace: str, value: str, field: str) -> str:
+        """The identifier of what somebody sent. Raises Problem 400 that names the field, never the value."""
+        try:
+            return self.keyring.resolve(namespace, value, self.region).identifier
+        except Rejected as error:
+            raise bad_request(str(error.reason), f"{field}: {error.detail}", field=field) from error
+
+    def guesses(self, text: str) -> Sequence[str]:
+        """The identifiers that a search text may stand for, the likeliest first; none where it can be none."""
+        namespace, colon, value = text.partition(":")
+        if colon and namespace in SPOKEN:
+            wanted = [(namespace, value)]
+        elif "@" in text:
+            wanted = [("email", text)]
+        else:
+            wanted = [("phone", text), ("customer", text), ("loyalty", text)]
+        found = []
+        for name, said in wanted:
+            try:
+                found.append(self.keyring.resolve(name, said.strip(), self.region).identifier)
+            except Rejected:  # it is not one of these, then
+                continue
+        return found
+
+
+SPOKEN = frozenset({"customer", "loyalty", "email", "phone", "anonymous", "device"})

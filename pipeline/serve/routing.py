@@ -1,0 +1,51 @@
+"""Which worker owns which partition number, as the workers published it. The last word on a number counts."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.serve.changes import Signal
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What a worker says when it is given a partition number."""
+
+    partition: int
+    url: str
+    worker: int | str = 0
+    generation: int = 0
+
+
+_route = msgspec.json.Decoder(Route)
+
+
+class Routes:
+    """The table. Fed by `see` in the order of the topic; `changed` tells those who wait for a better route."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
+        self.changed = Signal()
+        self._routes: dict[int, Route] = {}
+
+    def see(self, value: bytes | None) -> None:
+        """Take one record of the topic `routes`. Raises msgspec.DecodeError where it is none."""
+        if value is None:
+            return
+        route = _route.decode(value)
+        if 0 <= route.partition < self.partitions and self._routes.get(route.partition) != route:
+            self._routes[route.partition] = route
+            self.changed.fire()
+
+    def owner(self, partition: int) -> str | None:
+        """Where the owner of a partition number answers; None where nobody has claimed it."""
+        route = self._routes.get(partition)
+        return None if route is None else route.url
+
+    def others(self, partition: int) -> list[str]:
+        """Where everybody else answers."""
+        return sorted({each.url for each in self._routes.values()} - {self.owner(partition)})
+
+    @property
+    def complete(self) -> bool:
+        """Whether every partition number has an owner."""
+        return len(self._routes) == self.partitions

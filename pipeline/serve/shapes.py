@@ -1,0 +1,181 @@
+"""What the API takes and gives, as types: for checking requests, and for /docs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+KEYS_MAX = 10
+VALUE_CHARS_MAX = 256
+PURPOSE_CHARS_MAX = 64
+
+Time = Annotated[str, Field(description="RFC 3339 in UTC", examples=["2025-11-22T10:00:00.000Z"])]
+Channel = Literal["web", "mobile", "phone", "in_store", "chat", "message", "partner"]
+Purpose = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=PURPOSE_CHARS_MAX,
+        description="Why you look, in a few words; every lookup is audited with it.",
+        examples=["support call"],
+    ),
+]
+
+
+class Key(BaseModel):
+    """Something that points at a person, as they or your system know it."""
+
+    model_config = ConfigDict(extra="forbid")
+    namespace: Literal["customer", "loyalty", "email", "phone", "anonymous", "device"]
+    value: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=VALUE_CHARS_MAX,
+            description="In any usual spelling: +1 415 555 0142, Ada@Example.com, 4711.",
+            examples=["+1 415 555 0142"],
+        ),
+    ]
+
+
+class ContextRequest(BaseModel):
+    """Who is meant: one or more keys of the same person."""
+
+    model_config = ConfigDict(extra="forbid")
+    keys: Annotated[
+        list[Key],
+        Field(min_length=1, max_length=KEYS_MAX, description=f"1 to {KEYS_MAX} keys of the same person."),
+    ]
+    purpose: Purpose
+
+
+class Candidate(BaseModel):
+    """One of the persons who may be meant: enough to ask the right question."""
+
+    id: str
+    initials: str
+    last_seen: Time | None
+
+
+class Identifier(BaseModel):
+    """An identifier of the person; phone and e-mail masked."""
+
+    namespace: str
+    value: str
+    first_seen: Time | None
+    last_seen: Time | None
+
+
+class Profile(BaseModel):
+    """The person."""
+
+    id: str
+    identifiers: list[Identifier]
+    traits: dict[str, Any]
+
+
+class Searched(BaseModel):
+    """A search, or something looked at."""
+
+    text: str
+    channel: str
+    touchpoint: str
+    occurred_at: Time
+    age_s: int
+
+
+class Now(BaseModel):
+    """What is going on: the newest 10 of each in the last minutes; goals and complaints as long as they are open."""
+
+    searches: list[Searched]
+    viewed: list[Searched]
+    open_goals: list[dict[str, Any]]
+    open_complaints: list[dict[str, Any]]
+    last_order: dict[str, Any] | None
+    preferences: dict[str, Any]
+
+
+class Score(BaseModel):
+    """0 to 100, higher is better; null where there is no evidence."""
+
+    value: float | None
+    n: int
+    kind: Literal["asked", "observed", "mixed", ""]
+
+
+class Scores(BaseModel):
+    """The person's experience lately."""
+
+    effectiveness: Score
+    ease: Score
+    emotion: Score
+
+
+class Entry(BaseModel):
+    """One interaction of the timeline."""
+
+    model_config = ConfigDict(extra="allow")
+    source: str
+    event_id: str
+    occurred_at: Time
+    channel: str
+    type: str
+    touchpoint: str
+    session_id: str
+    identifier: str
+    summary: str
+
+
+class Fresh(BaseModel):
+    """How far the answer reaches: up to `as_of`, which is `lag_ms` behind the stream."""
+
+    as_of: Time | None
+    lag_ms: int
+
+
+class ContextAnswer(Fresh):
+    """Everything to know about who is meant, or whom to ask about."""
+
+    match: Literal["none", "one", "ambiguous"]
+    candidates: list[Candidate]
+    profile: Profile | None
+    now: Now
+    scores: Scores
+    timeline: list[Entry]
+
+
+class TimelineAnswer(Fresh):
+    """A page of the timeline, newest first. `next` is the `before` of the following page."""
+
+    timeline: list[Entry]
+    next: str | None
+
+
+class RingingCall(BaseModel):
+    """A call that nobody has answered yet."""
+
+    session_id: str
+    id: str = Field(description="the identifier it rings under; give it to the timeline, or open its card")
+    caller: str = Field(description="what may be shown of it")
+    touchpoint: str
+    queue: str
+    extension: str
+    rang_at: Time
+    age_s: int
+
+
+class RingingAnswer(BaseModel):
+    """The calls that ring now, newest first."""
+
+    calls: list[RingingCall]
+
+
+class ProblemAnswer(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    reason: str
+    detail: str

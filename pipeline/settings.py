@@ -1,0 +1,108 @@
+"""All that can be set from outside. The only module that reads the environment.
+
+Every variable is `THROUGHLINE_` and the field's name in capitals.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from zoneinfo import available_timezones
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+PORT = (0, 65_535)
+# Field → the smallest and largest number that makes sense; others are at least 0.
+BOUNDS = {
+    **dict.fromkeys(("http_port", "kafka_port", "clickhouse_port", "worker_port"), PORT),
+    "partitions": (1, 1_000),
+    "replicas": (1, 9),
+    "workers": (1, 64),
+    "layout_epoch": (1, 32_767),  # with the offset's 48 bits it has to fit a signed 64-bit number
+    "view_size": (1, 10_000),
+    "now_minutes": (1, 1_440),
+}
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used; says which, and what is expected."""
+
+
+def _number(field_name: str, variable: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
+        raise BadSetting(f"{variable} must be a whole number, not {text!r}")
+    least, most = BOUNDS.get(field_name, (0, 999_999_999))
+    if not least <= int(text) <= most:
+        raise BadSetting(f"{variable} must be {least} to {most}, not {text}")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and how large they may get. Ports 0 are chosen free."""
+
+    http_port: int = 8080
+    kafka_port: int = 9092
+    clickhouse_port: int = 8123
+    home: Path = field(default_factory=lambda: Path(".throughline"))
+    host: str = "127.0.0.1"
+    kafka: str = ""  # bootstrap servers; empty: the local broker
+    clickhouse_url: str = ""  # empty: the local front
+    clickhouse_database: str = "throughline"
+    schema_registry: str = ""  # address of its Confluent API; empty: none, schemas are found by their fingerprints
+    partitions: int = 8  # of every topic that stitch reads; fixed when the topics are created
+    replicas: int = 1  # of the topics created; 3 on a cluster
+    workers: int = 1  # stitch workers of the local stack
+    worker: int = 0  # which of them this process is
+    worker_port: int = 0  # where this worker answers queries
+    layout_epoch: int = 1  # upper bits of every row's version; raised by a migration to other partitions
+    phone_region: str = "US"  # for phone numbers without a country prefix
+    view_size: int = 200  # interactions in a profile's view
+    now_minutes: int = 30  # how far back `now` looks
+    time_zone: str = "UTC"  # the business's, for days and hours in reports
+    schemas: Path = REPO / "schemas"
+    cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "throughline")  # downloads, for all homes
+    log_level: str = "warning"
+
+    @property
+    def bootstrap(self) -> str:
+        """Where Kafka is."""
+        return self.kafka or f"{self.host}:{self.kafka_port}"
+
+    @property
+    def clickhouse(self) -> str:
+        """Where ClickHouse answers HTTP."""
+        return self.clickhouse_url or f"http://{self.host}:{self.clickhouse_port}"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings. Raises BadSetting with the variable's name."""
+        source = os.environ if environment is None else environment
+        given: dict[str, int | str | Path] = {}
+        for each in fields(cls):
+            name = f"THROUGHLINE_{each.name.upper()}"
+            text = source.get(name, "").strip()
+            if not text:
+                continue
+            if each.type == "int":
+                given[each.name] = _number(each.name, name, text)
+            elif each.type == "Path":
+                given[each.name] = Path(text).expanduser()
+            else:
+                given[each.name] = text
+        zone = given.get("time_zone")
+        if zone is not None and zone not in available_timezones():
+            raise BadSetting(f"THROUGHLINE_TIME_ZONE must be a zone such as Europe/Berlin, not {zone!r}")
+        phone_region = given.get("phone_region")
+        if phone_region is not None and not re.fullmatch("[A-Z]{2}", str(phone_region)):
+            raise BadSetting(f"THROUGHLINE_PHONE_REGION must be two capitals such as US, not {phone_region!r}")
+        return cls(**given)  # type: ignore[arg-type]  # each value was made for its field's type above
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment with these settings in it: what a child process is given."""
+        own = {f"THROUGHLINE_{each.name.upper()}": str(getattr(self, each.name)) for each in fields(self)}
+        return {**os.environ, **own}

@@ -1,0 +1,14 @@
+"""stitch: a Faust agent files each interaction with its profile and publishes what follows.
+
+process   one batch: bytes → event → interaction → profile, and out again
+main      the app around it, with what it announces
+queries   what the worker answers about the profiles it owns (HTTP, for serve alone)
+watch     who waits for which profile to change
+
+Decisions
+- 2026-11-23 `scores.customers` records go to the person's own partition number instead of the hash of their key: the
+  order per key is the same, and nothing is hashed per row.
+- 2026-11-23 A worker that owns a key and its person answers the context with the resolution: one hop instead of two.
+- 2026-11-23 What a profile_updated says does not go to `timelines`: only the names of the traits. Traits may be
+  personal, and the channel topics and the profile are the two places declared for that.
+"""

@@ -1,0 +1,239 @@
+"""What a stitch worker does with a batch: bytes → event → interaction → profile, and what follows, out as bytes.
+
+Each record of a channel's topic ends in exactly one of these: stored with its profile, known already, on its way to
+the partition that it belongs to, or in interactions.rejected with its reason, origin and bytes. Bad data never raises;
+whatever does raise is a fault of ours or of the machine, and ends the worker before anything of the batch counts.
+
+One Stitch serves all partitions of a worker; batches of different partitions may be under way at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from pipeline.domain import messages, rollup
+from pipeline.domain.identifiers import Keyring
+from pipeline.domain.interaction import CHANNELS, Interaction
+from pipeline.domain.messages import Misfiled
+from pipeline.domain.profile import Step, Work
+from pipeline.domain.reasons import Reason, Rejected
+from pipeline.domain.rules import Rules
+from pipeline.domain.scores import DIMENSIONS, Experience, ScoreRow
+from pipeline.domain.validate import interaction
+from pipeline.engine.batch import Batch, Record
+from pipeline.partition import partition_of
+from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, INBOX, REJECTED, TIMELINES, TOUCHPOINT_SCORES, channel_topic
+from pipeline.wire import RECORD_BYTES, BrokenAvro, Codec, Oversize, UnknownSchema
+
+PAUSE = 64  # records between two yields
+ENVELOPE_BYTES = 8 * 1024  # what a rejected record needs beside the bytes of the original (key and texts)
+KEY_BYTES = 4 * 1024  # of an original key; no identifier's is longer
+
+_SCHEMAS = {channel_topic(channel): (f"interaction_{channel}", channel) for channel in CHANNELS}
+_REASONS = {UnknownSchema: Reason.UNKNOWN_SCHEMA, BrokenAvro: Reason.BROKEN_AVRO, Oversize: Reason.OVERSIZE}
+
+
+def _nobody(changed: set[str]) -> None:
+    """For those whom nobody watches."""
+
+
+class Stitch:
+    """The whole work on one batch, for every batch of a worker."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        keyring: Keyring,
+        rules: Rules,
+        partitions: int,
+        region: str,
+        watch: Callable[[set[str]], None] = _nobody,
+    ) -> None:
+        """`partitions`: of the topics that stitch reads. `watch` hears which profiles changed, after the commit."""
+        self._codec = codec
+        self._keyring = keyring
+        self._rules = rules
+        self._partitions = partitions
+        self._region = region
+        self._watch = watch
+
+    def process(self, batch: Batch) -> Iterator[None]:
+        """Do the batch, yielding every few records so that the loop can be given back. Exhaust it, or give it up."""
+        work = Work(batch, self._rules, batch.cache)
+        for n, record in enumerate(batch.inbox, 1):
+            self._take_message(batch, work, record)
+            if n % PAUSE == 0:
+                self._send(batch, work.step)
+                yield
+        for n, record in enumerate(batch.sources, 1):
+            self._take_event(batch, work, record)
+            if n % PAUSE == 0:
+                self._send(batch, work.step)
+                yield
+        for _ in work.close():
+            self._send(batch, work.step)
+            yield
+        self._send(batch, work.step)
+        self._send_cells(batch, work)
+        if changed := work.step.changed:
+            batch.after_commit(lambda: self._watch(changed))
+
+    def _take_event(self, batch: Batch, work: Work, record: Record) -> None:
+        """A record of a channel's topic."""
+        try:
+            x = self._interaction(record)
+        except Rejected as refused:
+            self._reject(batch, record, refused)
+            return
+        if work.knows(x.identifier) or partition_of(x.identifier, self._partitions) == batch.partition:
+            work.store(x)
+        else:
+            self._send_inbox(batch, x.identifier, messages.encode(Misfiled(x)))
+
+    def _interaction(self, record: Record) -> Interaction:
+        """The interaction in a record. Raises Rejected."""
+        value = record.value
+        if value is None:
+            raise Rejected(Reason.TOMBSTONE)
+        schema, channel = _SCHEMAS[record.topic]
+        try:
+            name, event = self._codec.decode(value)
+        except (UnknownSchema, BrokenAvro, Oversize) as problem:
+            raise Rejected(_REASONS[type(problem)], str(problem)) from problem
+        if name != schema:
+            raise Rejected(Reason.UNKNOWN_SCHEMA, f"{name} does not belong on this topic")
+        return interaction(event, channel, record.timestamp, self._keyring, self._region)
+
+    def _take_message(self, batch: Batch, work: Work, record: Record) -> None:
+        """A record of the inbox. One on the wrong partition is passed on as it is."""
+        if record.value is None:
+            self._reject(batch, record, Rejected(Reason.TOMBSTONE))
+            return
+        try:
+            message = messages.decode_message(record.value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            self._reject(
+                batch, record, Rejected(Reason.BROKEN_AVRO, f"no message between profiles: {type(problem).__name__}")
+            )
+            return
+        receiver = messages.receiver(message)
+        if work.knows(receiver) or partition_of(receiver, self._partitions) == batch.partition:
+            work.advance(message)
+        else:
+            self._send_inbox(batch, receiver, record.value)
+
+    def _send_inbox(self, batch: Batch, identifier: str, value: bytes) -> None:
+        batch.send(INBOX.name, partition_of(identifier, self._partitions), identifier.encode(), value)
+
+    def _send(self, batch: Batch, step: Step) -> None:
+        """Publish what the step holds, and empty it."""
+        encode = self._codec.encode
+        for x, experience in step.entries:
+            batch.send(
+                TIMELINES.name, batch.partition, x.identifier.encode(), encode(TIMELINES.schema, entry(x, experience))
+            )
+        step.entries.clear()
+        for message in step.messages:
+            self._send_inbox(batch, messages.receiver(message), messages.encode(message))
+        step.messages.clear()
+        for evidence in step.evidence:
+            batch.send(EVIDENCE.name, 0, evidence.weak.encode(), messages.encode(evidence))
+        step.evidence.clear()
+        for row in step.scores:
+            key = f"{row.person}|{row.day}|{row.definition}".encode()
+            batch.send(CUSTOMER_SCORES.name, batch.partition, key, encode(CUSTOMER_SCORES.schema, score(row)))
+        step.scores.clear()
+
+    def _send_cells(self, batch: Batch, work: Work) -> None:
+        for key, cell in work.rollup.cells.items():
+            name = f"{key.window_start}|{key.touchpoint}|{key.channel}|{batch.partition}|{key.definition}".encode()
+            value = self._codec.encode(TOUCHPOINT_SCORES.schema, rollup.fields(key, batch.partition, cell))
+            batch.send(TOUCHPOINT_SCORES.name, batch.partition, name, value)
+
+    def _reject(self, batch: Batch, record: Record, refused: Rejected) -> None:
+        """Set a record aside, with where it came from and its bytes (as many as one record can hold)."""
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        key, value, detail = record.key, record.value, refused.detail
+        if key is not None and len(key) > KEY_BYTES:
+            key = key[:KEY_BYTES]
+        if value is not None and len(value) > RECORD_BYTES - ENVELOPE_BYTES:
+            value = value[: RECORD_BYTES - ENVELOPE_BYTES]
+            detail = f"{detail} (the bytes are cut)"
+        rejected = {
+            "id": origin,
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+            "reason": str(refused.reason),
+            "detail": detail,
+            "key": key,
+            "value": value,
+        }
+        batch.send(REJECTED.name, batch.partition, origin.encode(), self._codec.encode(REJECTED.schema, rejected))
+
+
+def entry(x: Interaction, experience: Experience | None) -> dict[str, Any]:
+    """An interaction as a record of the schema timeline_entry. What a profile update says is left out: only names."""
+    properties = dict.fromkeys(x.properties, "") if x.type == "profile_updated" else x.properties
+    answer = x.answer
+    return {
+        "identifier": x.identifier,
+        "source": x.source,
+        "event_id": x.event_id,
+        "channel": x.channel,
+        "type": x.type,
+        "touchpoint": x.touchpoint,
+        "occurred_at": x.occurred_at,
+        "occurred_at_sent": x.occurred_at_sent,
+        "received_at": x.received_at,
+        "session_id": x.session_id,
+        "goal": x.goal,
+        "issue": x.issue,
+        "about": x.about,
+        "links": x.links,
+        "masks": x.masks,
+        "items": [{"product": i.product, "quantity": i.quantity, "price": i.price, "name": i.name} for i in x.items]
+        if x.items
+        else (),
+        "answer": None
+        if answer is None
+        else {"question": answer.question, "value": answer.value, "min": answer.min, "max": answer.max},
+        "measures": x.measures,
+        "properties": properties,
+        "details": {name: _text(value) for name, value in x.details.items()} if x.details else x.details,
+        "consent": x.consent,
+        "evidence": _NOTHING_SEEN
+        if experience is None
+        else {
+            "effectiveness": experience.effectiveness,
+            "ease": experience.ease,
+            "emotion": experience.emotion,
+        },
+        "evidence_kind": "" if experience is None else "asked" if experience.asked else "observed",
+    }
+
+
+_NOTHING_SEEN: dict[str, float | None] = dict.fromkeys(DIMENSIONS)
+
+
+def _text(value: str | int | float | bool) -> str:
+    """A value of the details: true, 3, 2.5, and texts as they are."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def score(row: ScoreRow) -> dict[str, Any]:
+    """A row as a record of the schema customer_score."""
+    record: dict[str, Any] = {"person": row.person, "day": row.day, "definition": row.definition}
+    for dimension, known in zip(DIMENSIONS, row.scores, strict=True):
+        record[dimension] = known.value
+        record[f"{dimension}_n"] = known.n
+        record[f"{dimension}_kind"] = known.kind
+    return record

@@ -1,0 +1,1 @@
+"""store: what stitch and identify published, as rows in ClickHouse. Start reading at `main.py`."""

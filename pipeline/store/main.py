@@ -1,0 +1,198 @@
+"""store: every output topic into its table of ClickHouse.
+
+    records ──gather──► batch ──columns──► block ──insert──► acknowledged ──commit──► offsets
+
+Guaranteed: offsets are committed only when ClickHouse has acknowledged the rows, so nothing is lost; a row carries
+the offset it came from, so what is sent again replaces itself. While ClickHouse is away each
+table holds two batches and reads nothing more. A record that cannot be read, or rows that ClickHouse refuses, are
+bugs: the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+from aiokafka import ConsumerRecord
+from clickhouse_connect.driver.exceptions import Error
+
+from pipeline import keys, logs, metrics, wire
+from pipeline.registry import Registry
+from pipeline.settings import Settings
+from pipeline.store import reader, rows
+from pipeline.store.reader import Batch, Limits, Reader, Rewinding
+from pipeline.store.rows import Column, Stored, Table
+from pipeline.store.writer import Writer, connect, is_transient
+
+RETRY_S_MIN, RETRY_S_MAX = 0.1, 5.0
+GC_THRESHOLD = 200_000  # new objects; Python's own is 700
+REPEAT_LOG_S = 30.0  # while ClickHouse stays away
+
+#: What people look at within the second, and what dashboards read.
+FRESH, STEADY = Limits(pace_s=0.2), Limits(pace_s=1.0)
+LIMITS = {rows.CUSTOMER_SCORES.name: STEADY, rows.TOUCHPOINT_SCORES.name: STEADY}
+
+_log = logs.get("store")
+
+
+class BrokenOutput(RuntimeError):
+    """A record of an output topic cannot be read as what it should be; says where it is."""
+
+
+def columns(table: Table, codec: wire.Codec, layout_epoch: int, records: Sequence[ConsumerRecord]) -> list[Column]:
+    """A batch as columns. Raises BrokenOutput and rows.Inconsistent."""
+    stored = []
+    for each in records:
+        try:
+            schema, record = codec.decode(each.value or b"")
+        except wire.WireError as e:
+            raise BrokenOutput(f"{each.topic}/{each.partition}/{each.offset}: {e}") from e
+        if schema != table.schema:
+            raise BrokenOutput(f"{each.topic}/{each.partition}/{each.offset} is a {schema}, not a {table.schema}")
+        stored.append(Stored(rows.version(layout_epoch, each.offset), record))
+    return table.columns_of(stored)
+
+
+class Outlet:
+    """The way of one table into ClickHouse: connects when it must, and waits out what passes."""
+
+    def __init__(self, table: Table, open_writer: Callable[[], Writer], stop: asyncio.Event) -> None:
+        self._table = table
+        self._open = open_writer
+        self._stop = stop
+        self._writer: Writer | None = None
+
+    async def store(self, block: Sequence[Column]) -> bool:
+        """Return True once ClickHouse has the rows, False when told to stop before. Raises the driver's Error for
+        what does not pass by waiting."""
+        away_since, said_at, retry_s = 0.0, 0.0, RETRY_S_MIN
+        while not self._stop.is_set():
+            started = time.monotonic()
+            try:
+                await asyncio.to_thread(self._insert, block)
+            except Error as error:
+                if not is_transient(error):
+                    raise
+                away_since = away_since or started
+                if started - said_at > REPEAT_LOG_S:
+                    said_at = started
+                    waited_s = round(started - away_since)
+                    _log.warning("clickhouse_away", table=self._table.name, code=error.code, waited_s=waited_s)
+                await self._wait(retry_s)
+                retry_s = min(retry_s * 2, RETRY_S_MAX)
+                continue
+            ended = time.monotonic()
+            metrics.STORE_SECONDS.labels(self._table.name).observe(ended - started)
+            metrics.ROWS_STORED.labels(self._table.name).inc(len(block[0]))
+            if away_since:
+                _log.info("clickhouse_back", table=self._table.name, away_s=round(ended - away_since, 1))
+            return True
+        return False
+
+    def _insert(self, block: Sequence[Column]) -> None:
+        if self._writer is None:
+            self._writer = self._open()
+        try:
+            self._writer.insert(block)
+        except Error:
+            self.close()
+            raise
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+async def pump(
+    table: Table,
+    source: Reader,
+    outlet: Outlet,
+    codec: wire.Codec,
+    registry: Registry,
+    layout_epoch: int,
+    stop: asyncio.Event,
+) -> None:
+    """Batch after batch of one table until told to stop. While one is on its way, the next one is read and built.
+
+    Raises what was not expected, in an ExceptionGroup.
+    """
+
+    async def deliver(batch: Batch, block: Sequence[Column] | None) -> bool:
+        if block is not None and not await outlet.store(block):
+            return False
+        await source.commit(batch)
+        return True
+
+    async with asyncio.TaskGroup() as group:
+        delivered: asyncio.Task[bool] | None = None
+        while not stop.is_set():
+            batch, block = await source.gather(), None
+            if batch.records:
+                if not await registry.learn(batch.records, stop):
+                    return
+                # In a thread: building a large block would keep the consumer from its heartbeats.
+                block = await asyncio.to_thread(columns, table, codec, layout_epoch, batch.records)
+            if delivered is not None and not await delivered:
+                return
+            delivered = group.create_task(deliver(batch, block))
+
+
+async def _serve(settings: Settings) -> None:
+    own_keys, codec = keys.load_or_create(settings), wire.Codec(settings.schemas)
+    registry = Registry(settings.schema_registry, codec)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def opener(table: Table) -> Callable[[], Writer]:
+        return lambda: Writer(connect(settings, own_keys, settings.clickhouse_database), table)
+
+    consumer = reader.consumer_for(settings)
+    rewinding = Rewinding(consumer)
+    consumer.subscribe([table.topic for table in rows.TABLES], listener=rewinding)
+    await consumer.start()
+    outlets = {table.name: Outlet(table, opener(table), stop) for table in rows.TABLES}
+    try:
+        async with asyncio.TaskGroup() as pumps:
+            for table in rows.TABLES:
+                source = Reader(consumer, table.topic, LIMITS.get(table.name, FRESH))
+                pumps.create_task(
+                    pump(table, source, outlets[table.name], codec, registry, settings.layout_epoch, stop)
+                )
+            pumps.create_task(_say_ready(settings, rewinding, stop))
+    finally:
+        await consumer.stop()
+        for outlet in outlets.values():
+            outlet.close()
+    _log.info("stopped")
+
+
+async def _say_ready(settings: Settings, rewinding: Rewinding, stop: asyncio.Event) -> None:
+    """Leave the file that says that records are read, unless told to stop before."""
+    waiting = [asyncio.ensure_future(each.wait()) for each in (rewinding.assigned, stop)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for each in waiting:
+        each.cancel()
+    if rewinding.assigned.is_set():
+        folder = settings.home / "run" / "ready"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "store").touch()
+
+
+def run(settings: Settings) -> None:
+    """Store until SIGTERM. Raises what was not expected: the supervisor starts it again."""
+    # Batches are many short-lived objects without cycles: looking for cycles among them was a third of the work.
+    gc.set_threshold(GC_THRESHOLD)
+    asyncio.run(_serve(settings))

@@ -1,0 +1,202 @@
+"""From output records to the columns of ClickHouse's tables. Pure.
+
+Every row carries `version`, the layout epoch and the offset of its record, so that the same record read again makes
+the same row, and a newer record of the same thing replaces it. A record that does not say what its topic promises is
+a bug upstream: `Inconsistent`, and the process ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pipeline import topics
+
+Record = Mapping[str, Any]  # of an output schema, as wire.Codec decodes it
+Column = list[Any]  # one value a row, as clickhouse-connect takes it: dates as days, times as milliseconds
+
+DAY_MS = 86_400_000
+DAY_MIN = 7_305  # 1990-01-01, days since 1970
+DAY_MAX = 49_673  # 2106-01-01; the table is partitioned by year, so this bounds what wild clocks can touch
+OFFSET_BITS = 48
+EPOCH_MAX = 0xFFFF
+
+
+class Inconsistent(ValueError):
+    """A record contradicts itself or its key; says which, without its content."""
+
+
+class Stored(NamedTuple):
+    """One output record with the version that its rows get."""
+
+    version: int
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How one topic becomes one table. `rows` makes the rows of a record (mappings that `columns` read)."""
+
+    name: str
+    topic: str
+    schema: str
+    columns: Mapping[str, Callable[[Sequence[Record]], Column]]
+    rows: Callable[[Record], Iterable[Record]] | None = None  # None: a record is a row
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """In the order of `columns_of`."""
+        return (*self.columns, "version")
+
+    def columns_of(self, stored: Sequence[Stored]) -> list[Column]:
+        """The columns of a batch, equally long. Raises Inconsistent."""
+        if self.rows is None:
+            records = [each.record for each in stored]
+            versions = [each.version for each in stored]
+        else:
+            records, versions = [], []
+            for each in stored:
+                made = list(self.rows(each.record))
+                records += made
+                versions += [each.version] * len(made)
+        return [*(read(records) for read in self.columns.values()), versions]
+
+
+def version(layout_epoch: int, offset: int) -> int:
+    """`layout_epoch << 48 | offset`. Raises Inconsistent where either does not fit."""
+    if not 0 <= layout_epoch <= EPOCH_MAX or not 0 <= offset < 1 << OFFSET_BITS:
+        raise Inconsistent(f"no version can be made of layout epoch {layout_epoch} and offset {offset}")
+    return layout_epoch << OFFSET_BITS | offset
+
+
+def day_of(time_ms: int) -> int:
+    """The day (UTC, days since 1970) of a time, kept within 1990 to 2105."""
+    return min(max(time_ms // DAY_MS, DAY_MIN), DAY_MAX - 1)
+
+
+def _field(name: str) -> Callable[[Sequence[Record]], Column]:
+    return lambda records: [each[name] for each in records]
+
+
+def _fields(*names: str) -> dict[str, Callable[[Sequence[Record]], Column]]:
+    return {name: _field(name) for name in names}
+
+
+def _within(record: str, name: str) -> Callable[[Sequence[Record]], Column]:
+    """A field of a record that may be null."""
+    return lambda records: [None if (inner := each[record]) is None else inner[name] for each in records]
+
+
+def _days(records: Sequence[Record]) -> Column:
+    return [day_of(each["occurred_at_sent"]) for each in records]
+
+
+def _items(records: Sequence[Record]) -> Column:
+    return [
+        [(item["product"], item["quantity"], item["price"], item["name"]) for item in each["items"]] for each in records
+    ]
+
+
+def _questions(records: Sequence[Record]) -> Column:
+    return ["" if (answer := each["answer"]) is None else answer["question"] for each in records]
+
+
+def identity_rows(assignment: Record) -> list[Record]:
+    """The main row of an identifier and one for each session that is settled apart.
+
+    They say the same as `messages.Assignment.owner`. Raises Inconsistent where `person` is not what `owners` say.
+    """
+    identifier, owners = assignment["identifier"], assignment["owners"]
+    person = owners[0] if len(owners) == 1 else identifier
+    if assignment["person"] != person:
+        raise Inconsistent("an identity names another person than its owners do")
+    shared = len(owners) > 1
+    until = assignment["until"] if shared else None
+    main = {
+        "identifier": identifier,
+        "session_id": "",
+        "person": person,
+        "until": until,
+        "earlier_person": "" if until is None else owners[0],
+        "ambiguous": assignment["ambiguous"],
+        "owners": owners,
+        "candidates": assignment["candidates"],
+        "assignment": assignment["version"],
+    }
+    if not shared:
+        return [main]
+    of_session = {**main, "until": None, "earlier_person": "", "owners": [], "candidates": []}
+    return [
+        main,
+        *(
+            {**of_session, "session_id": session_id, "person": settled or identifier}
+            for session_id, settled in assignment["sessions"].items()
+            if session_id
+        ),
+    ]
+
+
+def _size(name: str) -> Callable[[Sequence[Record]], Column]:
+    return lambda records: [None if (value := each[name]) is None else len(value) for each in records]
+
+
+DIMENSIONS = ("effectiveness", "ease", "emotion")
+
+INTERACTIONS = Table(
+    name="interactions",
+    topic=topics.TIMELINES.name,
+    schema=topics.TIMELINES.schema,
+    columns={
+        "occurred_day": _days,
+        **_fields("identifier", "source", "event_id", "channel", "type", "touchpoint"),
+        **_fields("occurred_at", "occurred_at_sent", "received_at", "session_id", "goal", "issue", "about"),
+        **_fields("links", "masks"),
+        "items": _items,
+        "answer_question": _questions,
+        **{f"answer_{name}": _within("answer", name) for name in ("value", "min", "max")},
+        **_fields("measures", "properties", "details", "consent"),
+        **{name: _within("evidence", name) for name in DIMENSIONS},
+        **_fields("evidence_kind"),
+    },
+)
+IDENTITIES = Table(
+    name="identities",
+    topic=topics.IDENTITIES.name,
+    schema=topics.IDENTITIES.schema,
+    columns=_fields(
+        *("identifier", "session_id", "person", "until", "earlier_person", "ambiguous", "owners", "candidates"),
+        "assignment",
+    ),
+    rows=identity_rows,
+)
+CUSTOMER_SCORES = Table(
+    name="customer_scores",
+    topic=topics.CUSTOMER_SCORES.name,
+    schema=topics.CUSTOMER_SCORES.schema,
+    columns=_fields("person", "day", "definition", *(d + end for d in DIMENSIONS for end in ("", "_n", "_kind"))),
+)
+TOUCHPOINT_SCORES = Table(
+    name="touchpoint_scores",
+    topic=topics.TOUCHPOINT_SCORES.name,
+    schema=topics.TOUCHPOINT_SCORES.schema,
+    columns=_fields(
+        *("window_start", "touchpoint", "channel", "partition", "definition", "interactions"),
+        *(f"{d}_{kind}_{f}" for d in DIMENSIONS for kind in ("asked", "observed") for f in ("n", "sum", "sum2")),
+    ),
+)
+REJECTED = Table(
+    name="rejected",
+    topic=topics.REJECTED.name,
+    schema=topics.REJECTED.schema,
+    columns={
+        **_fields("id", "topic", "partition", "offset"),
+        "time": _field("timestamp"),
+        **_fields("reason", "detail"),
+        # Sizes only: the bytes may hold personal data in clear.
+        "key_bytes": _size("key"),
+        "value_bytes": _size("value"),
+    },
+)
+
+TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, REJECTED)

@@ -1,0 +1,100 @@
+"""The flow as data: every topic once, with its key, schema, cleanup, writers and readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.domain.interaction import CHANNELS
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `partitions` None means as many as there are partition numbers (setting)."""
+
+    name: str
+    key: str
+    schema: str  # a file of schemas/avro without its ending, or 'messagepack' for what stays inside
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    cleanup: str = "delete"  # or 'compact'
+    retention_ms: int = -1  # −1: kept until compacted, or deleted behind the readers' committed offsets
+    partitions: int | None = None
+    log_append_time: bool = False  # the broker's clock, so that history can be imported
+    delete_committed: bool = False  # records are deleted once every reader has committed them
+    read_whole: bool = False  # each reader starts from the beginning, and commits nothing: there is no lag
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def written_by(stage: str) -> tuple[Topic, ...]:
+    """The topics that a stage writes."""
+    return tuple(topic for topic in TOPICS if stage in topic.writers)
+
+
+def channel_topic(channel: str) -> str:
+    """The topic in which a channel's events arrive."""
+    return f"interactions.{channel}"
+
+
+CHANNEL_TOPICS = tuple(
+    Topic(
+        name=channel_topic(channel),
+        key="strongest identifier",
+        schema=f"interaction_{channel}",
+        writers=("collect", "backends"),
+        readers=("stitch",),
+        retention_ms=30 * DAY_MS,
+        log_append_time=True,
+    )
+    for channel in CHANNELS
+)
+INBOX = Topic(
+    "profiles.inbox", "receiving identifier", "messagepack", ("stitch", "identify"), ("stitch",), delete_committed=True
+)
+EVIDENCE = Topic(
+    "identity.evidence",
+    "weak identifier",
+    "messagepack",
+    ("stitch",),
+    ("identify",),
+    partitions=1,
+    delete_committed=True,
+)
+STITCH_CHANGELOG = Topic(
+    "stitch.changelog", "state key", "messagepack", ("stitch",), ("stitch",), cleanup="compact", read_whole=True
+)
+IDENTIFY_CHANGELOG = Topic(
+    "identify.changelog",
+    "state key",
+    "messagepack",
+    ("identify",),
+    ("identify",),
+    cleanup="compact",
+    partitions=1,
+    read_whole=True,
+)
+TIMELINES = Topic("timelines", "identifier", "timeline_entry", ("stitch",), ("store",), retention_ms=30 * DAY_MS)
+IDENTITIES = Topic("identities", "identifier", "identity", ("identify",), ("store",), cleanup="compact")
+CUSTOMER_SCORES = Topic(
+    "scores.customers", "person, day, definition", "customer_score", ("stitch",), ("store",), cleanup="compact"
+)
+TOUCHPOINT_SCORES = Topic("scores.touchpoints", "cell", "touchpoint_score", ("stitch",), ("store",), cleanup="compact")
+REJECTED = Topic("interactions.rejected", "origin", "rejected", ("stitch",), ("store",), retention_ms=90 * DAY_MS)
+ROUTES = Topic(
+    "routes", "partition number", "json", ("stitch",), ("serve",), cleanup="compact", partitions=1, read_whole=True
+)
+
+TOPICS: tuple[Topic, ...] = (
+    *CHANNEL_TOPICS,
+    INBOX,
+    EVIDENCE,
+    STITCH_CHANGELOG,
+    IDENTIFY_CHANGELOG,
+    TIMELINES,
+    IDENTITIES,
+    CUSTOMER_SCORES,
+    TOUCHPOINT_SCORES,
+    REJECTED,
+    ROUTES,
+)

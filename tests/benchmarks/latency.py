@@ -1,0 +1,166 @@
+"""From HTTP accepted to visible in the context answer, under load, through the running product."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+
+from pipeline import keys
+from pipeline.local import ports
+from pipeline.settings import Settings
+from tests.benchmarks.traffic import FIRST_CUSTOMER, events
+
+RATE = 1_000  # events a second
+PER_REQUEST = 10
+CUSTOMERS = 5_000
+SECONDS = 30
+WARM_UP_S = 5
+PROBES_A_SECOND = 8
+VISIBLE_S_MAX = 10.0
+READY_S_MAX = 90.0
+
+
+def quantile(values: list[float], q: float) -> float:
+    """The q-quantile, nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+
+
+class Run:
+    """Load, probes and what they saw. Times in ms."""
+
+    def __init__(self, base: str, ingest: str, read: str) -> None:
+        self._base = base
+        self._ingest = {"Authorization": f"Bearer {ingest}"}
+        self._read = {"Authorization": f"Bearer {read}"}
+        self.visible: list[float] = []
+        self.context: list[float] = []
+        self.accepted = 0
+
+    async def load(self, client: aiohttp.ClientSession) -> None:
+        """Send RATE events a second in requests of PER_REQUEST, at fixed times whatever the answers take."""
+        batches = iter(events(RATE * (SECONDS + WARM_UP_S), customers=CUSTOMERS, seed=3))
+        began = time.monotonic()
+        sending: set[asyncio.Task[None]] = set()
+        for number in range(RATE * (SECONDS + WARM_UP_S) // PER_REQUEST):
+            envelopes = []
+            for _ in range(PER_REQUEST):
+                channel, envelope = next(batches)
+                envelopes.append({**envelope, "channel": channel, "occurred_at": int(time.time() * 1000)})
+            await asyncio.sleep(max(0.0, began + number * PER_REQUEST / RATE - time.monotonic()))
+            task = asyncio.create_task(self._post(client, envelopes))
+            sending.add(task)
+            task.add_done_callback(sending.discard)
+        await asyncio.gather(*sending)
+
+    async def _post(self, client: aiohttp.ClientSession, envelopes: list[dict[str, object]]) -> None:
+        async with client.post(
+            f"{self._base}/v1/interactions", json={"events": envelopes}, headers=self._ingest
+        ) as answer:
+            told = await answer.json()
+            if answer.status != 202 or told["rejected"]:
+                raise RuntimeError(f"{answer.status}: {told}")
+            self.accepted += told["accepted"]
+
+    async def probe(self, client: aiohttp.ClientSession) -> None:
+        """Now and then send one search, and ask until it is seen."""
+        await asyncio.sleep(WARM_UP_S)
+        rng = random.Random(4)
+        for number in range(SECONDS * PROBES_A_SECOND):
+            began = time.monotonic()
+            await self._one(client, f"probe {number} {os.getpid()}", str(FIRST_CUSTOMER + rng.randrange(CUSTOMERS)))
+            await asyncio.sleep(max(0.0, 1 / PROBES_A_SECOND - (time.monotonic() - began)))
+
+    async def _one(self, client: aiohttp.ClientSession, text: str, customer: str) -> None:
+        event = {
+            "event_id": text,
+            "source": "probe",
+            "channel": "web",
+            "type": "searched",
+            "touchpoint": "site_search",
+            "occurred_at": int(time.time() * 1000),
+            "identifiers": {"customer": customer},
+            "properties": {"query": text},
+        }
+        await self._post(client, [event])
+        accepted = time.monotonic()
+        question = {"keys": [{"namespace": "customer", "value": customer}], "purpose": "benchmark"}
+        while True:
+            asked = time.monotonic()
+            async with client.post(f"{self._base}/v1/context", json=question, headers=self._read) as answer:
+                told = await answer.json()
+                now = time.monotonic()
+            if answer.status != 200:
+                raise RuntimeError(f"{answer.status}: {told}")
+            self.context.append((now - asked) * 1000)
+            if any(search["text"] == text for search in told["now"]["searches"]):
+                self.visible.append((now - accepted) * 1000)
+                return
+            if now - accepted > VISIBLE_S_MAX:
+                raise TimeoutError(f"not visible after {VISIBLE_S_MAX:.0f} s")
+            await asyncio.sleep(0.005)
+
+
+async def _run(base: str, ingest: str, read: str) -> Run:
+    run = Run(base, ingest, read)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as client:
+        await asyncio.gather(run.load(client), run.probe(client))
+    return run
+
+
+def measure(home: Path) -> None:
+    """Start the product, measure, print."""
+    host = "127.0.0.1"
+    settings = Settings(
+        home=home,
+        http_port=ports.free_port(host),
+        kafka_port=ports.free_port(host),
+        clickhouse_port=ports.free_port(host),
+    )
+    home.mkdir(parents=True)
+    with (home / "up.log").open("wb") as log:
+        up = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.cli", "up"], env=settings.environment(), stdout=log, stderr=log
+        )
+    try:
+        base = f"http://{host}:{settings.http_port}"
+        _wait_until_ready(base, up, home)
+        known = keys.load_or_create(settings)
+        run = asyncio.run(_run(base, known.ingest, known.read))
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(30)
+    print(
+        f"accepted → visible in the context answer at {RATE:,} events/s ({len(run.visible)} probes): "
+        f"median {quantile(run.visible, 0.5):.0f} ms, p99 {quantile(run.visible, 0.99):.0f} ms\n"
+        f"context query under that load ({len(run.context)}): "
+        f"median {quantile(run.context, 0.5):.0f} ms, p99 {quantile(run.context, 0.99):.0f} ms\n"
+        f"accepted: {run.accepted:,} events",
+        flush=True,
+    )
+
+
+def _wait_until_ready(base: str, up: subprocess.Popen[bytes], home: Path) -> None:
+    import urllib.error
+    import urllib.request
+
+    deadline = time.monotonic() + READY_S_MAX
+    while time.monotonic() < deadline:
+        if up.poll() is not None:
+            raise RuntimeError(f"the stack ended: {(home / 'up.log').read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"{base}/v1/health", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.1)
+    raise TimeoutError("the stack was not ready in time")

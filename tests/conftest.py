@@ -1,0 +1,37 @@
+"""What all tests may use: one real Kafka and one real ClickHouse per session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline import keys
+from pipeline.keys import Keys
+from pipeline.local.bare import bare
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running broker with topics, and ClickHouse with tables, in a temporary home on free ports."""
+
+    settings: Settings
+    keys: Keys
+
+
+@contextmanager
+def started(home: Path) -> Iterator[Stack]:
+    """A stack of one's own, for tests that read whole topics or break what others rely on."""
+    with bare(Settings(home=home, http_port=0, kafka_port=0, clickhouse_port=0)) as settings:
+        yield Stack(settings, keys.load_or_create(settings))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Kafka and ClickHouse for the whole session, shared by all tests: use keys, ids and groups of your own."""
+    with started(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack

@@ -1,0 +1,95 @@
+"""Topics and lags, on a real broker."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from pipeline import kafka
+from pipeline.topics import TOPICS, Topic
+from tests.conftest import Stack
+
+
+def topic(**changes: object) -> Topic:
+    name = f"t.{uuid.uuid4().hex}"
+    return replace(Topic(name, "any", "any", ("a",), (f"reader.{name}",)), **changes)  # type: ignore[arg-type]
+
+
+async def configuration(stack: Stack, name: str) -> dict[str, str]:
+    admin = kafka.admin(stack.settings)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        return {row[0]: row[1] for row in answer.resources[0][4]}
+    finally:
+        await admin.close()
+
+
+async def test_the_flow_is_there_and_creating_it_again_changes_nothing(stack: Stack) -> None:
+    assert await kafka.create_topics(stack.settings) == []
+    admin = kafka.admin(stack.settings)
+    await admin.start()
+    described = await admin.describe_topics([each.name for each in TOPICS])
+    await admin.close()
+    counts = {each["topic"]: len(each["partitions"]) for each in described}
+    assert counts == {each.name: kafka.partitions_of(each, stack.settings) for each in TOPICS}
+
+
+async def test_a_topic_gets_its_configuration(stack: Stack) -> None:
+    mine = topic(cleanup="compact", log_append_time=True, partitions=1, config={"delete.retention.ms": "1234"})
+    assert await kafka.create_topics(stack.settings, [mine]) == [mine.name]
+    config = await configuration(stack, mine.name)
+    assert config["cleanup.policy"] == "compact"
+    assert config["message.timestamp.type"] == "LogAppendTime"
+    assert config["delete.retention.ms"] == "1234"
+
+
+async def test_another_number_of_partitions_is_refused(stack: Stack) -> None:
+    mine = topic()
+    await kafka.create_topics(stack.settings, [mine])
+    grown = replace(stack.settings, partitions=stack.settings.partitions + 1)
+    with pytest.raises(kafka.UnequalPartitions, match=f"THROUGHLINE_PARTITIONS=9 .*{mine.name} has 8, not 9"):
+        await kafka.create_topics(grown, [mine])
+
+
+async def test_the_lag_is_what_was_not_committed(stack: Stack) -> None:
+    mine = topic(partitions=2)
+    (group,) = mine.readers
+    await kafka.create_topics(stack.settings, [mine])
+    producer = kafka.producer(stack.settings)
+    await producer.start()
+    for number in range(10):
+        await producer.send_and_wait(mine.name, b"%d" % number, partition=number % 2)
+    await producer.stop()
+    assert await kafka.lags(stack.settings, [mine]) == {group: {mine.name: 10}}
+
+    consumer = kafka.consumer(stack.settings, mine.name, group=group)
+    await consumer.start()
+    seen = 0
+    while seen < 4:
+        seen += sum(len(each) for each in (await consumer.getmany(timeout_ms=1000, max_records=4 - seen)).values())
+    await consumer.commit()
+    await consumer.stop()
+    assert await kafka.lags(stack.settings, [mine]) == {group: {mine.name: 6}}
+    assert await kafka.lags(stack.settings, [replace(mine, read_whole=True)]) == {}
+
+
+async def test_what_is_not_committed_is_not_read(stack: Stack) -> None:
+    mine = topic(partitions=1)
+    await kafka.create_topics(stack.settings, [mine])
+    producer = kafka.producer(stack.settings, transactional_id=mine.name)
+    await producer.start()
+    await producer.begin_transaction()
+    await producer.send_and_wait(mine.name, b"aborted")
+    await producer.abort_transaction()
+    async with producer.transaction():
+        await producer.send_and_wait(mine.name, b"committed")
+    await producer.stop()
+    consumer = kafka.consumer(stack.settings, mine.name, group=None)
+    await consumer.start()
+    record = await consumer.getone()
+    await consumer.stop()
+    assert record.value == b"committed"

@@ -1,0 +1,315 @@
+"""What the views say, on the real engine (embedded in this process), of rows written by the sink's own writer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import count
+from typing import Any
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.domain.messages import UNASSIGNED, Assignment
+from pipeline.settings import Settings
+from pipeline.store import migrations, rows, writer
+
+from ..unit.store.records import entry
+
+START = 1_700_000_000_000
+offsets = count()  # of all output records in this module: later ones are newer
+names = count()  # so that examples do not meet
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with clickhouse_connect.get_client(interface="chdb") as client:
+        migrations.migrate(client, Settings(time_zone="Asia/Kathmandu"))
+        yield client
+
+
+def put(client: Client, table: rows.Table, *records: dict[str, Any], at: int | None = None) -> None:
+    """Store the records in one block, newer than all before, or at an offset."""
+    stored = [rows.Stored(rows.version(1, next(offsets) if at is None else at), record) for record in records]
+    columns = table.columns_of(stored)
+    writer.Writer(client, table).insert(columns)
+
+
+def asked(client: Client, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
+
+
+def identity(identifier: str, assignment: Assignment) -> dict[str, Any]:
+    """The record that `identify` publishes."""
+    return {
+        "identifier": identifier,
+        "version": assignment.version,
+        "person": assignment.owners[0] if len(assignment.owners) == 1 else identifier,
+        "until": assignment.until,
+        "ambiguous": assignment.ambiguous,
+        "owners": list(assignment.owners),
+        "candidates": list(assignment.candidates),
+        "sessions": assignment.sessions,
+    }
+
+
+def test_columns_hold_what_records_say(client: Client) -> None:
+    record = entry(
+        identifier="customer:columns",
+        links=["anonymous:ä", "device:\x00"],
+        masks={"phone:k1.00": "+1 ••• ••42"},
+        items=[{"product": "p", "quantity": 1.5, "price": None, "name": "n"}] * 2,
+        answer={"question": "nps", "value": 7.0, "min": 0.0, "max": 10.0},
+        measures={"results": math.inf},
+        properties={"query": "blue 'shoes'\n\t\\", "": ""},
+        details={"wait_s": "12"},
+        consent={"mail": True, "sms": False},
+        evidence={"effectiveness": 100.0, "ease": None, "emotion": 0.0},
+        evidence_kind="asked",
+        occurred_at_sent=-1,
+    )
+    put(client, rows.INTERACTIONS, record)
+    (row,) = client.query("SELECT * FROM interactions FINAL WHERE identifier = 'customer:columns'").named_results()
+    same = ("links", "masks", "measures", "properties", "details", "consent", "session_id", "evidence_kind")
+    assert {name: row[name] for name in same} == {name: record[name] for name in same}
+    assert [tuple(item.values()) for item in row["items"]] == [("p", 1.5, None, "n")] * 2
+    assert (row["answer_value"], row["effectiveness"], row["ease"], row["emotion"]) == (7.0, 100.0, None, 0.0)
+    assert row["occurred_day"] == date(1990, 1, 1)
+    assert row["occurred_at"].replace(tzinfo=UTC) == datetime.fromtimestamp(START / 1000, UTC)
+
+
+def test_the_sink_fills_every_column(client: Client) -> None:
+    for table in rows.TABLES:
+        described = {row[0] for row in asked(client, f"DESCRIBE TABLE {table.name}")}
+        assert described == set(table.column_names), table.name
+
+
+def test_wild_clocks_fit_one_block(client: Client) -> None:
+    records = [
+        entry(identifier="customer:wild", event_id=str(year), occurred_at_sent=(year - 1970) * 365 * rows.DAY_MS)
+        for year in range(1900, 2300)
+    ]
+    put(client, rows.INTERACTIONS, *records)
+    assert asked(client, "SELECT count() FROM interactions FINAL WHERE identifier = 'customer:wild'") == [(400,)]
+
+
+def test_what_is_stored_twice_is_seen_once_and_the_newest_counts(client: Client) -> None:
+    first = entry(identifier="customer:twice", received_at=START + 10, touchpoint="late copy")
+    better = entry(identifier="customer:twice", received_at=START + 5, touchpoint="early copy")
+    for _ in range(2):
+        put(client, rows.INTERACTIONS, first, at=1)
+        put(client, rows.INTERACTIONS, better, first, first, at=2)  # a block that repeats itself, too
+        put(client, rows.INTERACTIONS, better, at=3)
+        put(client, rows.INTERACTIONS, first, at=1)
+    assert asked(client, "SELECT touchpoint FROM interactions FINAL WHERE identifier = 'customer:twice'") == [
+        ("early copy",)
+    ]
+
+
+persons = st.sampled_from(["customer:a", "customer:b", "customer:c"])
+sessions = st.sampled_from(["", "s1", "s2", "s3"])
+times = st.integers(0, 4)
+assignments = st.builds(
+    Assignment,
+    version=st.integers(1, 1000),
+    owners=st.lists(persons, unique=True, max_size=3).map(tuple),
+    until=st.none() | times.map(lambda t: START + t),
+    sessions=st.dictionaries(sessions, persons | st.just(""), max_size=3),
+    ambiguous=st.booleans(),
+    candidates=st.lists(persons, unique=True).map(tuple),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.lists(assignments, max_size=4), min_size=1, max_size=8),
+    st.lists(st.tuples(sessions, times), min_size=1, max_size=6),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+def test_the_person_is_the_assignments_owner(
+    client: Client,
+    histories: Sequence[Sequence[Assignment]],
+    happened: Sequence[tuple[str, int]],
+    random: Any,
+    at_once: bool,
+) -> None:
+    """Any assignments, one after another, stored in any order, some twice: the newest one says whose it is."""
+    world = next(names)
+    newest: dict[str, Assignment] = {}
+    stored: list[rows.Stored] = []
+    for n, history in enumerate(histories):
+        identifier = f"device:{world}-{n}"
+        newest[identifier] = history[-1] if history else UNASSIGNED
+        stored += [rows.Stored(rows.version(1, next(offsets)), identity(identifier, each)) for each in history]
+        put(
+            client,
+            rows.INTERACTIONS,
+            *(
+                entry(identifier=identifier, event_id=str(event), session_id=session, occurred_at=START + at)
+                for event, (session, at) in enumerate(happened)
+            ),
+        )
+    stored += random.sample(stored, len(stored) // 2)
+    random.shuffle(stored)
+    identities = writer.Writer(client, rows.IDENTITIES)
+    for block in [stored] if at_once and stored else [[each] for each in stored]:
+        identities.insert(rows.IDENTITIES.columns_of(block))
+    expected = {
+        (identifier, str(event), assignment.owner(identifier, session, START + at), assignment.ambiguous)
+        for identifier, assignment in newest.items()
+        for event, (session, at) in enumerate(happened)
+    }
+    sql = """SELECT identifier, event_id, person, ambiguous FROM interactions_by_person
+        WHERE startsWith(identifier, {prefix:String})"""
+    seen = asked(client, sql, prefix=f"device:{world}-")
+    assert len(seen) == len(expected)
+    assert set(seen) == expected
+
+
+TIMELINE = """SELECT identifier, event_id FROM person_timeline(
+    person = {person:String}, before_at = {at:Int64}, before_source = {source:String}, before_event_id = {event:String})
+    ORDER BY occurred_at DESC, source DESC, event_id DESC LIMIT {n:UInt32}"""
+
+
+def test_person_timeline_goes_on_from_a_position(client: Client) -> None:
+    put(client, rows.IDENTITIES, identity("anonymous:t", Assignment(1, owners=("customer:t",))))
+    shared = Assignment(2, ("customer:x", "customer:y"), None, {"mine": "customer:t"}, (), True)
+    put(client, rows.IDENTITIES, identity("device:t", shared))
+    put(
+        client,
+        rows.INTERACTIONS,
+        *(entry(identifier="customer:t", event_id=f"c{n}", occurred_at=START + n) for n in range(5)),
+        *(entry(identifier="anonymous:t", event_id=f"a{n}", occurred_at=START + n) for n in range(5)),
+        entry(identifier="device:t", event_id="d1", session_id="mine", occurred_at=START + 2),
+        entry(identifier="device:t", event_id="d2", session_id="theirs", occurred_at=START + 2),
+        entry(identifier="customer:other", event_id="o", occurred_at=START + 2),
+    )
+
+    def page(at: int, source: str, event: str, n: int) -> list[str]:
+        return [row[1] for row in asked(client, TIMELINE, person="customer:t", at=at, source=source, event=event, n=n)]
+
+    everything = page((1 << 63) - 1, "", "", 100)
+    assert everything == ["c4", "a4", "c3", "a3", "d1", "c2", "a2", "c1", "a1", "c0", "a0"]
+    assert page(START + 2, "shop", "d1", 3) == ["c2", "a2", "c1"]
+    assert page(START, "shop", "a0", 10) == []
+
+
+def test_a_parting_moves_interactions_back_at_the_next_query(client: Client) -> None:
+    put(client, rows.INTERACTIONS, entry(identifier="anonymous:p", event_id="1"))
+    sql = "SELECT person FROM interactions_by_person WHERE identifier = 'anonymous:p'"
+    for owners, person in (((), "anonymous:p"), (("customer:p",), "customer:p"), ((), "anonymous:p")):
+        put(client, rows.IDENTITIES, identity("anonymous:p", Assignment(1, owners=owners)))
+        assert asked(client, sql) == [(person,)]
+
+
+def test_persons_counts_each_interaction_once(client: Client) -> None:
+    put(client, rows.IDENTITIES, identity("anonymous:q", Assignment(1, owners=("customer:q",))))
+    put(client, rows.IDENTITIES, identity("phone:k1.q", Assignment(2, owners=("customer:q",))))
+    for _ in range(2):
+        put(client, rows.INTERACTIONS, entry(identifier="anonymous:q", session_id="v1"), at=7)
+        put(client, rows.INTERACTIONS, entry(identifier="customer:q", session_id="v2", channel="phone"), at=8)
+    sql = "SELECT identifiers, interactions, sessions, channels, ambiguous FROM persons WHERE person = 'customer:q'"
+    assert asked(client, sql) == [(["anonymous:q", "customer:q", "phone:k1.q"], 2, 2, ["phone", "web"], False)]
+
+
+def score(person: str, day: int, definition: int = 1, **values: float) -> dict[str, Any]:
+    record: dict[str, Any] = {"person": person, "day": day, "definition": definition}
+    for d in rows.DIMENSIONS:
+        given_ = values.get(d)
+        record |= {d: given_, f"{d}_n": int(given_ is not None), f"{d}_kind": "" if given_ is None else "asked"}
+    return record
+
+
+def test_customer_current_is_the_newest_that_was_not_taken_back(client: Client) -> None:
+    put(client, rows.CUSTOMER_SCORES, score("customer:s", 20_000, ease=10.0), score("customer:s", 20_001, emotion=20.0))
+    sql = "SELECT toUInt32(day), definition, ease, emotion FROM customer_current WHERE person = 'customer:s'"
+    assert asked(client, sql) == [(20_001, 1, None, 20.0)]
+    put(client, rows.CUSTOMER_SCORES, score("customer:s", 20_001))
+    assert asked(client, sql) == [(20_000, 1, 10.0, None)]
+    put(client, rows.CUSTOMER_SCORES, score("customer:s", 20_000, definition=2, ease=11.0))
+    assert asked(client, sql) == [(20_000, 2, 11.0, None)]
+    put(client, rows.IDENTITIES, identity("customer:s", Assignment(1, owners=("customer:t",))))
+    assert asked(client, sql) == []
+
+
+def cell(start: int, partition: int, definition: int, values: Sequence[float], interactions: int) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "window_start": start,
+        "touchpoint": "queue",
+        "channel": "phone",
+        "partition": partition,
+        "definition": definition,
+        "interactions": interactions,
+    }
+    for d in rows.DIMENSIONS:
+        for kind in ("asked", "observed"):
+            of = values if (d, kind) == ("ease", "asked") else ()
+            record |= {
+                f"{d}_{kind}_n": len(of),
+                f"{d}_{kind}_sum": float(sum(of)),
+                f"{d}_{kind}_sum2": float(sum(x * x for x in of)),
+            }
+    return record
+
+
+def test_touchpoint_views_take_each_cell_once_by_its_newest_definition(client: Client) -> None:
+    client.command("SYSTEM STOP MERGES touchpoint_scores")  # a merge would do FINAL's work
+    hour = START // 3_600_000 * 3_600_000 + 900_000  # a quarter past: with the zone's 5:45 the start of an hour
+    for _ in range(2):  # absolute and repeated: nothing is added up twice, and an older one changes nothing
+        put(client, rows.TOUCHPOINT_SCORES, cell(hour, 0, 1, [50.0], 3), at=8)
+        put(client, rows.TOUCHPOINT_SCORES, cell(hour, 0, 1, [1.0], 1), at=7)
+        put(client, rows.TOUCHPOINT_SCORES, cell(hour, 2, 1, [1.0], 1), at=7)
+        put(client, rows.TOUCHPOINT_SCORES, cell(hour, 2, 1, [100.0], 2), at=8)
+    put(client, rows.TOUCHPOINT_SCORES, cell(hour + 900_000, 1, 1, [0.0, 80.0], 4), cell(hour - 900_000, 1, 1, [], 100))
+    put(client, rows.TOUCHPOINT_SCORES, cell(hour + 900_000, 1, 2, [30.0], 4))
+    sql = """SELECT toUnixTimestamp(hour) * 1000, definition, interactions, ease_asked_n, ease_asked_mean,
+        ease_asked_low, ease_asked_high, emotion_asked_mean, emotion_asked_low FROM touchpoint_hourly ORDER BY hour"""
+    before, during = asked(client, sql)
+    assert before[2:] == (100, 0, None, None, None, None, None)
+    values = [50.0, 100.0, 30.0]
+    mean = sum(values) / 3
+    margin = 1.96 * math.sqrt(sum((x - mean) ** 2 for x in values) / 2 / 3)
+    assert during[:4] == (hour, 2, 9, 3)
+    assert during[4:7] == pytest.approx((mean, max(mean - margin, 0), min(mean + margin, 100)))
+    assert during[7:] == (None, None)
+    days = asked(client, "SELECT sum(interactions), count() FROM touchpoint_daily")
+    assert days[0][0] == 109
+
+
+def test_views_do_not_depend_on_join_use_nulls(client: Client) -> None:
+    put(client, rows.INTERACTIONS, entry(identifier="customer:nulls"))
+    sql = "SELECT person, ambiguous FROM interactions_by_person WHERE identifier = 'customer:nulls'"
+    assert client.query(sql, settings={"join_use_nulls": 1}).result_rows == [("customer:nulls", False)]
+
+
+def test_bounded_ranges_and_one_persons_timeline_read_little(client: Client) -> None:
+    """By what the engine would read: a bounded query must not read every granule."""
+    put(
+        client,
+        rows.INTERACTIONS,
+        *(
+            entry(identifier=f"customer:{n % 5000}", event_id=str(n), occurred_at_sent=START - n * 60_000)
+            | {"occurred_at": START - n * 60_000}
+            for n in range(100_000)
+        ),
+    )
+
+    def granules(query: str, table: str) -> tuple[int, int]:
+        """Read and there, of a table."""
+        plan = [row[0] for row in asked(client, f"EXPLAIN indexes = 1 {query}")]
+        start = next(n for n, line in enumerate(plan) if f"ReadFromMergeTree ({client.database}.{table})" in line)
+        found = [line.split("Granules:")[1].split("/") for line in plan[start:] if "Granules:" in line and "/" in line]
+        return int(found[-1][0]), int(found[0][1])
+
+    read, there = granules(
+        "SELECT count() FROM interactions_by_person WHERE occurred_day = '2023-11-10'", "interactions"
+    )
+    assert read * 3 < there
+    bounded = "occurred_at BETWEEN '2023-11-10 10:00:00' AND '2023-11-10 11:00:00'"
+    read, there = granules(f"SELECT count() FROM interactions_by_person WHERE {bounded}", "interactions")
+    assert read * 3 < there

@@ -1,0 +1,176 @@
+"""The whole network in memory: stitch's partitions, identify and the queues between them, in any order.
+
+Kafka keeps the order of one sender's messages to one partition, and promises nothing else. So every sender has a
+queue of its own to every receiver; whoever is next, takes a batch of what it finds there. Messages may be delivered
+again, at once and later; what a stage holds only in memory may be lost between two batches.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.domain.identifiers import Keyring
+from pipeline.domain.interaction import Interaction
+from pipeline.domain.messages import Evidence, decode_evidence, encode
+from pipeline.domain.records import Held
+from pipeline.domain.rules import Rules
+from pipeline.domain.shelves import arrange
+from pipeline.domain.state import DictState
+from pipeline.domain.validate import interaction
+from pipeline.engine.batch import Batch
+from pipeline.identify.process import Identify
+from pipeline.partition import partition_of
+from pipeline.stitch.process import Stitch
+from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, IDENTITIES, INBOX, TIMELINES, TOUCHPOINT_SCORES, channel_topic
+from pipeline.wire import Codec
+from tests.fakes import FakeBatch, FakeRecord
+from tests.strategies import Copy
+
+PARTITIONS = 3
+IDENTIFY = PARTITIONS  # its number among the nodes, after stitch's partitions
+REGION = "US"
+STEPS_MAX = 20_000  # a world that is not done by then never will be
+
+CODEC = Codec(Path(__file__).parent.parent / "schemas")
+KEYRING = Keyring({"k1": bytes(32)}, "k1")
+
+Outputs = dict[str, dict[bytes, dict[str, Any]]]  # topic → key → the last record
+Spoil = Callable[[Evidence], Evidence]
+
+
+def interactions(copies: list[Copy]) -> list[Interaction]:
+    """What each copy says, one by one."""
+    return [interaction(copy.event, copy.channel, copy.broker_time, KEYRING, REGION) for copy in copies]
+
+
+class Network:
+    """Four nodes (three partitions of stitch, identify) and all that is on its way between them.
+
+    `spoil` changes evidence on its way: for networks that are wrong on purpose.
+    """
+
+    def __init__(self, copies: list[Copy], rules: Rules, chance: random.Random, spoil: Spoil | None = None) -> None:
+        self.states: list[dict[bytes, bytes]] = [{} for _ in range(PARTITIONS + 1)]
+        self.outputs: Outputs = defaultdict(dict)
+        self.published: set[tuple[bytes | None, int]] = set()  # assignments: identifier and version
+        self._chance = chance
+        self._spoil = spoil
+        self._caches: list[dict[str, object]] = [{} for _ in range(PARTITIONS + 1)]
+        self._queues: dict[tuple[str, int], list[FakeRecord]] = {}  # sender and receiving node → what waits
+        self._rules = rules
+        self._stitch = Stitch(CODEC, KEYRING, rules, PARTITIONS, REGION)
+        self._identify = Identify(CODEC, PARTITIONS)
+        self._offset = 0
+        for copy, said in zip(copies, interactions(copies), strict=True):
+            home = partition_of(said.identifier, PARTITIONS)
+            value = CODEC.encode(f"interaction_{copy.channel}", copy.event)
+            node = home if copy.astray is None else copy.astray
+            self._enqueue("sources", node, channel_topic(copy.channel), None, value, copy.broker_time)
+        for queue in self._queues.values():
+            chance.shuffle(queue)
+
+    def run(self) -> None:
+        """Until nothing is on its way."""
+        for _ in range(STEPS_MAX):
+            waiting = [key for key, queue in self._queues.items() if queue]
+            if not waiting:
+                return
+            self._step(self._chance.choice(waiting)[1])
+        raise AssertionError("the messages never end")
+
+    def view(self, identifier: str) -> list[Interaction]:
+        """What a profile shows in the end, newest first."""
+        state = DictState()
+        state.data = self.states[partition_of(identifier, PARTITIONS)]
+        return arrange(Held(state, identifier).shown, self._rules).view
+
+    def _step(self, node: int) -> None:
+        """One batch of one node."""
+        chance = self._chance
+        inbox: list[FakeRecord] = []
+        sources: list[FakeRecord] = []
+        senders = [sender for sender, receiver in self._queues if receiver == node]
+        chance.shuffle(senders)
+        for sender in senders:
+            queue = self._queues[sender, node]
+            taken = [queue.pop(0) for _ in range(min(len(queue), chance.randint(0, 4)))]
+            if taken and chance.random() < 0.15:
+                taken += taken  # at once
+            if taken and chance.random() < 0.1:
+                queue.insert(chance.randint(0, len(queue)), chance.choice(taken))  # later
+            (inbox if sender != "sources" and node != IDENTIFY else sources).extend(taken)
+        if chance.random() < 0.1:
+            self._caches[node] = {}
+        batch = FakeBatch(node % PARTITIONS, inbox, sources, self.states[node], self._caches[node])
+        for _ in self._work(node, batch):
+            pass
+        for each in batch.sent:
+            if each.topic in (INBOX.name, EVIDENCE.name):
+                assert each.value is not None
+                receiver = each.partition if each.topic == INBOX.name else IDENTIFY
+                self._enqueue(f"node {node}", receiver, each.topic, each.key, self._spoilt(each.topic, each.value), 0)
+                continue
+            assert each.key is not None
+            assert each.value is not None
+            record = CODEC.decode(each.value)[1]
+            key = each.key
+            if each.topic == TIMELINES.name:
+                key += f"|{record['source']}|{record['event_id']}".encode()
+            elif each.topic == IDENTITIES.name:
+                assert (each.key, record["version"]) not in self.published
+                self.published.add((each.key, record["version"]))
+            self.outputs[each.topic][key] = record
+
+    def _work(self, node: int, batch: Batch) -> Iterator[None]:
+        return self._identify.process(batch) if node == IDENTIFY else self._stitch.process(batch)
+
+    def _spoilt(self, topic: str, value: bytes) -> bytes:
+        if topic != EVIDENCE.name or self._spoil is None:
+            return value
+        return encode(self._spoil(decode_evidence(value)))
+
+    def _enqueue(self, sender: str, node: int, topic: str, key: bytes | None, value: bytes, timestamp: int) -> None:
+        self._offset += 1
+        record = FakeRecord(topic, node % PARTITIONS, self._offset, timestamp, key, value)
+        self._queues.setdefault((sender, node), []).append(record)
+
+    # What the outputs say in the end.
+
+    @property
+    def identities(self) -> dict[str, dict[str, Any]]:
+        """Identifier → row without its version."""
+        rows = self.outputs[IDENTITIES.name].values()
+        return {row["identifier"]: {k: v for k, v in row.items() if k != "version"} for row in rows}
+
+    @property
+    def stored(self) -> dict[tuple[str, str, str], tuple[int, int, int]]:
+        """Stored interaction → (occurred_at, as sent, received_at)."""
+        return {
+            (row["identifier"], row["source"], row["event_id"]): (
+                row["occurred_at"],
+                row["occurred_at_sent"],
+                row["received_at"],
+            )
+            for row in self.outputs[TIMELINES.name].values()
+        }
+
+    @property
+    def cells(self) -> dict[tuple[int, str, str], int]:
+        """(window, touchpoint, channel) → interactions, over all partitions."""
+        counts: dict[tuple[int, str, str], int] = defaultdict(int)
+        for row in self.outputs[TOUCHPOINT_SCORES.name].values():
+            counts[row["window_start"], row["touchpoint"], row["channel"]] += row["interactions"]
+        return {key: count for key, count in counts.items() if count}
+
+    @property
+    def scores(self) -> dict[tuple[str, int], dict[str, Any]]:
+        """(person, day) → row, without those that take one back."""
+        return {
+            (row["person"], row["day"]): row
+            for row in self.outputs[CUSTOMER_SCORES.name].values()
+            if row["effectiveness_n"] or row["ease_n"] or row["emotion_n"]
+        }

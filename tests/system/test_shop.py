@@ -1,0 +1,68 @@
+"""The demo shop beside a running product: what it plays is accepted, stored, and on the agent's screen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.system.product import Product, eventually
+
+PLAYED = "SELECT count() AS n, uniqExact(channel) AS channels FROM interactions FINAL WHERE source IN ({sources})"
+SOURCES = "'shop-web', 'shop-app', 'call-centre', 'till', 'chat-desk', 'mail-desk', 'courier'"
+
+
+def play(product: Product, events: int) -> list[dict[str, Any]]:
+    """Run the shop until ClickHouse holds so many of its events; what all runs so far have logged."""
+    runs = len([line for line in logged(product) if line["event"] == "opened"])
+    process = subprocess.Popen([sys.executable, "-m", "pipeline.cli", "run", "shop"], env=product.environment)
+    try:
+        eventually(lambda: len([line for line in logged(product) if line["event"] == "opened"]) > runs)
+        eventually(lambda: played(product)["n"] >= events, 60)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(20)
+    assert status == 0
+    return logged(product)
+
+
+def logged(product: Product) -> list[dict[str, Any]]:
+    path = product.home / "logs" / "shop.log"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def played(product: Product) -> dict[str, int]:
+    [row] = product.sql(PLAYED.format(sources=SOURCES))
+    return {name: int(value) for name, value in row.items()}
+
+
+def test_the_shop_plays_and_goes_on_where_it_was(product: Product) -> None:
+    log = play(product, 2_000)
+    assert [line["first_time"] for line in log if line["event"] == "opened"] == [True]
+    assert [line for line in log if line["event"] == "rejected"] == []
+    closed = log[-1]
+    assert closed["event"] == "closed"
+    eventually(lambda: played(product) == {"n": closed["sent"], "channels": 7})
+    assert (Path(product.home) / "shop.json").exists()
+
+    log = play(product, closed["sent"] + 3)
+    assert [line["first_time"] for line in log if line["event"] == "opened"] == [True, False]
+    # A few events may be sent again after a restart: they are the same ones.
+    sent = closed["sent"] + log[-1]["sent"]
+    eventually(lambda: sent - 5 <= played(product)["n"] <= sent)
+
+    # Who calls is known, with what they searched for before: by the phone number alone, where nobody shares it.
+    called = 0
+    for number in range(12, 100):
+        context = product.context("phone", f"+1 201 555 01{number:02d}")
+        if context["match"] != "one":
+            continue
+        types = [entry["type"] for entry in context["timeline"]]
+        if "call_ringing" in types:
+            called += 1
+            assert context["profile"]["id"].startswith("customer:")
+            assert "searched" in types[types.index("call_ringing") :]
+    assert called > 5

@@ -1,0 +1,149 @@
+"""Identifiers: one spelling for all spellings, nothing shared by accident, nothing personal in clear."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.domain.identifiers import PLACEHOLDERS, Keyring, clean, mask, parse_id
+from pipeline.domain.interaction import NAMESPACES
+from pipeline.domain.reasons import Reason, Rejected
+
+KEY = bytes(range(32))
+KEYRING = Keyring({"k1": KEY, "k2": KEY[::-1]}, "k1")
+
+SPELLINGS = [
+    ("customer", " 4711 ", "4711"),
+    ("customer", "４７１１", "4711"),  # full-width digits
+    ("customer", "Ab-C", "Ab-C"),  # case may tell customers apart
+    ("loyalty", "L 1", "L 1"),
+    ("email", "Ann.Lee@Example.COM", "ann.lee@example.com"),
+    ("email", "mailto:ann@example.com", "ann@example.com"),
+    ("phone", "(202) 555-0142", "+12025550142"),
+    ("phone", "+1 202 555 0142", "+12025550142"),
+    ("phone", "tel:+1-202-555-0142", "+12025550142"),
+    ("phone", "＋１ 202 555 0142", "+12025550142"),
+    ("phone", "+44 (0)20 7946 0018", "+442079460018"),
+    ("phone", "+39 06 1234 5678", "+390612345678"),  # Italy keeps its zero
+    ("phone", "202 555 0142 ext. 7", "+12025550142;ext=7"),
+    ("anonymous", "3f0c8e6a-0000-4000-8000-000000000000", "3f0c8e6a-0000-4000-8000-000000000000"),
+]
+
+REFUSED = [
+    ("customer", "", Reason.PLACEHOLDER_IDENTIFIER),
+    ("customer", "   ", Reason.PLACEHOLDER_IDENTIFIER),
+    ("customer", "NULL", Reason.PLACEHOLDER_IDENTIFIER),
+    ("customer", "0", Reason.PLACEHOLDER_IDENTIFIER),
+    ("customer", "NaN", Reason.PLACEHOLDER_IDENTIFIER),
+    ("customer", "Guest", Reason.PLACEHOLDER_IDENTIFIER),
+    ("customer", "[object Object]", Reason.PLACEHOLDER_IDENTIFIER),
+    ("anonymous", "00000000-0000-0000-0000-000000000000", Reason.PLACEHOLDER_IDENTIFIER),
+    ("anonymous", "undefined", Reason.PLACEHOLDER_IDENTIFIER),
+    ("phone", "anonymous", Reason.PLACEHOLDER_IDENTIFIER),
+    ("phone", "+0000000000", Reason.PLACEHOLDER_IDENTIFIER),
+    ("phone", "999 999 9999", Reason.PLACEHOLDER_IDENTIFIER),
+    ("email", "null@example.com", Reason.PLACEHOLDER_IDENTIFIER),
+    ("phone", "12", Reason.BAD_IDENTIFIER),
+    ("phone", "call me", Reason.BAD_IDENTIFIER),
+    ("phone", "+1 202 555 0142 0142", Reason.BAD_IDENTIFIER),
+    ("email", "ann", Reason.BAD_IDENTIFIER),
+    ("email", "ann@example", Reason.BAD_IDENTIFIER),
+    ("email", "@example.com", Reason.BAD_IDENTIFIER),
+    ("email", "ann@@example.com", Reason.BAD_IDENTIFIER),
+    ("email", "ann@example..com", Reason.BAD_IDENTIFIER),
+    ("email", "Ann <ann@example.com>", Reason.BAD_IDENTIFIER),
+    ("email", "a" * 65 + "@example.com", Reason.BAD_IDENTIFIER),
+    ("customer", "a\x00b", Reason.BAD_IDENTIFIER),
+    ("customer", "a\nb", Reason.BAD_IDENTIFIER),
+    ("customer", "a\u200bb", Reason.BAD_IDENTIFIER),  # a zero-width space
+    ("customer", "a\ud800", Reason.BAD_IDENTIFIER),  # half a surrogate pair
+    ("customer", "x" * 257, Reason.BAD_IDENTIFIER),
+    ("customer", "ﷺ" * 20, Reason.BAD_IDENTIFIER),  # 20 characters that normalise to 360
+    ("e-mail", "a@example.com", Reason.UNKNOWN_NAMESPACE),
+]
+
+
+@pytest.mark.parametrize(("namespace", "value", "expected"), SPELLINGS)
+def test_spellings_become_one(namespace: str, value: str, expected: str) -> None:
+    assert clean(namespace, value, "US") == expected
+    assert clean(namespace, expected, "US") == expected
+
+
+@pytest.mark.parametrize(("namespace", "value", "reason"), REFUSED)
+def test_refused(namespace: str, value: str, reason: Reason) -> None:
+    with pytest.raises(Rejected) as refusal:
+        clean(namespace, value, "US")
+    assert refusal.value.reason is reason
+    assert len(value.strip()) < 3 or value not in refusal.value.detail or value in ("anonymous", "phone")
+
+
+def test_the_region_reads_numbers_without_prefix() -> None:
+    assert clean("phone", "020 7946 0018", "GB") == "+442079460018"
+
+
+@pytest.mark.parametrize("word", sorted(PLACEHOLDERS))
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_no_placeholder_is_an_identifier(namespace: str, word: str) -> None:
+    with pytest.raises(Rejected):
+        clean(namespace, word.title(), "US")
+
+
+@given(st.sampled_from(NAMESPACES), st.text(max_size=40) | st.from_regex(r"\+?[0-9 ()-]{5,18}", fullmatch=True))
+def test_cleaning_again_changes_nothing(namespace: str, value: str) -> None:
+    try:
+        once = clean(namespace, value, "US")
+    except Rejected:
+        return
+    assert clean(namespace, once, "US") == once
+    assert once.isprintable()
+    assert unicodedata.is_normalized("NFKC", once)
+    known = KEYRING.resolve(namespace, value, "US")
+    assert parse_id(known.identifier) == known.identifier
+
+
+def test_personal_values_are_keyed() -> None:
+    digest = hmac.new(KEY, b"phone:+12025550142", hashlib.sha256).hexdigest()[:32]
+    assert KEYRING.identify("phone", "+12025550142") == f"phone:k1.{digest}"
+    assert KEYRING.identify("customer", "4711") == "customer:4711"
+    assert KEYRING.identify("phone", "x") != KEYRING.identify("email", "x")[len("email:") :]
+    assert Keyring({"k2": KEY}, "k2").identify("phone", "+12025550142") == f"phone:k2.{digest}"
+
+
+def test_masks_show_little() -> None:
+    assert mask("phone", "+12025550142") == "+1 ••• ••42"
+    assert mask("phone", "+12025550102;ext=7") == "+1 ••• ••02"
+    assert mask("email", "ann@example.co.uk") == "a•••@e•••.uk"
+    assert mask("customer", "4711") == "4711"
+    assert KEYRING.resolve("phone", "202 555 0142", "US").mask == "+1 ••• ••42"
+    assert KEYRING.resolve("device", "d1", "US").mask == ""
+
+
+@pytest.mark.parametrize("text", ["customer:4711", "device:a b", "customer:a:b", f"phone:k1.{'0a' * 16}"])
+def test_ids_in_paths(text: str) -> None:
+    assert parse_id(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "4711", "customer:", "customer:null", "person:1", "phone:+12025550142", "email:a@b.c", "phone:k1.0a"]
+)
+def test_what_is_no_id_in_a_path(text: str) -> None:
+    with pytest.raises(Rejected):
+        parse_id(text)
+
+
+@pytest.mark.parametrize(
+    ("keys", "current"), [({}, "k1"), ({"k1": b"short"}, "k1"), ({"K.1": KEY}, "K.1"), ({"k1": KEY}, "k2")]
+)
+def test_unusable_keyrings(keys: dict[str, bytes], current: str) -> None:
+    with pytest.raises(ValueError, match="key"):
+        Keyring(keys, current)
+
+
+def test_a_keyring_does_not_show_its_keys() -> None:
+    assert KEY.hex()[:8] not in repr(KEYRING)
+    assert repr(KEY)[2:10] not in repr(KEYRING)

@@ -1,0 +1,31 @@
+"""The names of Faust and aiokafka that the engine replaces or reads: a new version must not lose one in silence."""
+
+from __future__ import annotations
+
+import inspect
+
+import aiokafka.producer.sender
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
+from faust.app.base import BootStrategy
+
+
+def test_the_app_can_leave_kafka_to_the_engine() -> None:
+    assert "server" in vars(BootStrategy)
+    assert {"enable_kafka", "enable_web", "sensors", "agents"} <= set(dir(BootStrategy))
+    assert inspect.iscoroutinefunction(faust.App._on_agent_error)
+    assert list(inspect.signature(faust.App._on_agent_error).parameters) == ["self", "agent", "exc"]
+
+
+def test_a_stream_asks_its_channel_for_the_next_value() -> None:
+    assert inspect.iscoroutinefunction(faust.Channel.__anext__)
+    assert "clone" in vars(faust.Channel)
+
+
+def test_heartbeats_and_back_off_are_where_the_engine_looks() -> None:
+    assert inspect.iscoroutinefunction(GroupCoordinator._do_heartbeat)
+    assert "_coordinator" in AIOKafkaConsumer.__init__.__code__.co_names
+    assert isinstance(aiokafka.producer.sender.BACKOFF_OVERRIDE, float)
+    assert {"assign", "metadata", "on_assignment"} <= set(dir(AbstractPartitionAssignor))

@@ -1,0 +1,98 @@
+"""The lock, the list of processes and the sign-in links of a home."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.local.home import (
+    AlreadyRunning,
+    Lock,
+    ProcessRow,
+    StackFile,
+    attached,
+    end_leftovers,
+    sign_in_link,
+)
+from pipeline.settings import Settings
+
+
+def running(pid: int, *rows: ProcessRow) -> StackFile:
+    return StackFile(pid, 1.0, 1, 2, 3, 1, 8, list(rows))
+
+
+def test_a_home_has_one_stack(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}.*THROUGHLINE_HOME"):
+        Lock(tmp_path)
+    lock.release()
+    again = Lock(tmp_path)
+    assert again.stale == ""
+    again.release()
+
+
+def test_the_lock_of_a_killed_stack_is_free_and_said_to_be_stale(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from pipeline.local.home import Lock
+Lock(Path({str(tmp_path)!r}))
+print(os.getpid(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    lock = Lock(tmp_path)
+    assert lock.stale == done.stdout.strip()
+    assert lock.stale
+    lock.release()
+
+
+def test_what_runs_is_read_as_written(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    written = running(7, ProcessRow("http", 8, [8080], 2, 3.5))
+    written.write(tmp_path)
+    assert StackFile.read(tmp_path) == written
+    found = attached(Settings(home=tmp_path))
+    assert (found.http_port, found.kafka_port, found.clickhouse_port) == (1, 2, 3)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"processes": [{"name": 1}]}', "null"])
+def test_a_broken_list_of_processes_means_nothing_runs(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "processes.json").write_text(content)
+    assert StackFile.read(tmp_path) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no /proc")
+def test_leftovers_are_ended_but_nobody_elses_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.local.home.LEFTOVERS_S_MAX", 0.2)
+    (tmp_path / "run").mkdir()
+    ours, other = (
+        subprocess.Popen(["sleep", "60"], env={**os.environ, "THROUGHLINE_HOME": str(home)})
+        for home in (tmp_path, tmp_path / "another")
+    )
+    try:
+        running(1, ProcessRow("a", ours.pid, [], 0, 0.0), ProcessRow("b", other.pid, [], 0, 0.0)).write(tmp_path)
+        assert end_leftovers(tmp_path) == 1
+        assert ours.wait(5) == -9
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.wait()
+
+
+def test_a_sign_in_link_leaves_only_its_hash(tmp_path: Path) -> None:
+    link = sign_in_link(Settings(home=tmp_path, http_port=1234))
+    assert link.startswith("http://127.0.0.1:1234/desk/sign-in?token=")
+    token = link.rpartition("=")[2]
+    (file,) = (tmp_path / "run" / "sign-in").iterdir()
+    assert file.name == hashlib.sha256(token.encode()).hexdigest()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_bytes() == b""

@@ -1,0 +1,229 @@
+"""The demo shop without a server: its script, its journeys, its memory, its patience."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from pipeline.catalogue import load
+from pipeline.collect.event import Events
+from pipeline.domain import validate
+from pipeline.domain.identifiers import Keyring
+from pipeline.local.shop import play
+from pipeline.local.shop.memory import BrokenMemory, Memory, recall, remember
+from pipeline.local.shop.plan import Event, Start, plan
+from pipeline.local.shop.schedule import HISTORY_MS, PAUSE_MS, Schedule
+from pipeline.local.shop.script import FOLDER, BadScript, people, script
+from pipeline.settings import Settings
+
+NOW = 1_750_000_000_000
+SCRIPT = script()
+PEOPLE = people(1)
+EVERYONE = [*SCRIPT.journeys, SCRIPT.beginning]
+
+
+def history(run: str = "r") -> list[Event]:
+    schedule = Schedule(SCRIPT, PEOPLE, run, 1)
+    schedule.begin_history(NOW)
+    schedule.begin_all(NOW - 600_000, NOW)
+    return [due.event for due in schedule.due(NOW, 100_000)]
+
+
+def test_people_are_made_up_and_always_the_same() -> None:
+    assert people(1) == PEOPLE
+    assert people(2) != PEOPLE
+    assert len({each.customer for each in PEOPLE}) == len(PEOPLE) == 300
+    assert all(each.phone[5:9] == "5550" and each.phone[9] == "1" for each in PEOPLE)
+    assert all(each.email.endswith("@example.com") for each in PEOPLE)
+    assert len({each.device for each in PEOPLE}) == 260
+    assert len({each.phone for each in PEOPLE}) == 294
+
+
+def test_all_that_is_played_is_accepted_and_known_to_the_catalogue() -> None:
+    read, keyring, catalogue = Events(Settings().schemas), Keyring({"k": b"k" * 32}, "k"), load(Settings().schemas)
+    for n, journey in enumerate(EVERYONE * 5):
+        for _, event in plan(SCRIPT, PEOPLE[n], Start(f"t-{n}", n, journey.name, NOW)):
+            channel, avro = read.read(msgspec.Raw(json.dumps(event).encode()), NOW + HISTORY_MS)
+            interaction = validate.interaction(avro, channel, NOW + HISTORY_MS, keyring, "US")
+            assert interaction.occurred_at == event["occurred_at"]
+            assert interaction.touchpoint in catalogue.touchpoints
+            if interaction.answer:
+                assert catalogue.scoring.experience(interaction)
+
+
+def test_a_journey_is_a_function_of_its_start() -> None:
+    start = Start("a-1", 3, SCRIPT.journeys[3].name, NOW)
+    assert plan(SCRIPT, PEOPLE[3], start) == plan(SCRIPT, PEOPLE[3], start)
+    ids = [due.event["event_id"] for due in plan(SCRIPT, PEOPLE[3], start)]
+    other = [due.event["event_id"] for due in plan(SCRIPT, PEOPLE[3], start._replace(number="a-2"))]
+    assert not set(ids) & set(other)
+    assert plan(SCRIPT, PEOPLE[3], start._replace(journey="gone")) == []
+
+
+def test_before_every_call_its_caller_searched() -> None:
+    """The agent is to see what the caller just looked for."""
+    searched: dict[str, int] = {}
+    calls = 0
+    for event in history():
+        journey = event["event_id"].rpartition("-")[0]
+        if event["type"] == "searched":
+            searched[journey] = event["occurred_at"]
+        if event["type"] == "call_ringing":
+            calls += 1
+            assert event["occurred_at"] - searched[journey] < 5 * 60_000
+    assert calls > 50
+
+
+def test_a_call_waits_as_long_as_it_rang() -> None:
+    by_session: dict[str, dict[str, Event]] = defaultdict(dict)
+    for event in history():
+        if event["type"].startswith("call_"):
+            by_session[event["session_id"]][event["type"]] = event
+    whole = [each for each in by_session.values() if len(each) == 3]
+    assert whole
+    for call in whole:
+        rang, answered, ended = (call[name]["occurred_at"] for name in ("call_ringing", "call_answered", "call_ended"))
+        details = call["call_ended"]["details"]
+        assert details["wait_s"] == call["call_answered"]["details"]["wait_s"] == (answered - rang) / 1000
+        assert details["handle_s"] == (ended - answered) / 1000
+
+
+def test_history_is_bounded_in_order_and_begins_with_everyone() -> None:
+    events = history()
+    assert 2_000 < len(events) < 6_000
+    times = [event["occurred_at"] for event in events]
+    assert times == sorted(times)
+    assert times[0] >= NOW - HISTORY_MS
+    assert times[-1] <= NOW
+    assert {event["channel"] for event in events} == {
+        "web",
+        "mobile",
+        "phone",
+        "in_store",
+        "chat",
+        "message",
+        "partner",
+    }
+    assert len({event["event_id"] for event in events}) == len(events)
+
+
+def test_nobody_is_in_two_journeys_at_once() -> None:
+    schedule = Schedule(SCRIPT, PEOPLE[:2], "r", 1)
+    schedule.begin_all(NOW, NOW + 3_600_000)
+    until = dict.fromkeys(range(2), 0)
+    starts = sorted(schedule.open(), key=lambda start: start.at_ms)
+    assert len(starts) > 10
+    for start in starts:
+        assert start.at_ms > until[start.person]
+        times = [due.at_ms for due in plan(SCRIPT, PEOPLE[start.person], start)]
+        until[start.person] = next((a for a, b in pairwise(times) if b - a > PAUSE_MS), times[-1])
+
+
+def test_a_shop_goes_on_from_its_open_journeys() -> None:
+    whole = Schedule(SCRIPT, PEOPLE, "r", 1)
+    whole.begin_all(NOW, NOW + 60_000)
+    told = whole.due(NOW + 45_000, 1_000)
+    whole.done(len(told))
+    again = Schedule(SCRIPT, PEOPLE, "s", 1)
+    for start in whole.open():
+        again.add(start, told[-1].at_ms + 1)
+    far = NOW + 10 * HISTORY_MS
+    ids = [due.event["event_id"] for due in whole.due(far, 10_000)]
+    assert [due.event["event_id"] for due in again.due(far, 10_000)] == ids
+
+
+def test_memory_survives(tmp_path: Path) -> None:
+    path = tmp_path / "shop.json"
+    assert recall(path) is None
+    memory = Memory(NOW, (Start("a-1", 3, "some journey", NOW),))
+    remember(path, memory)
+    assert recall(path) == memory
+    path.write_text('{"told_ms": "never"}')
+    with pytest.raises(BrokenMemory, match="delete it"):
+        recall(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("about: call,", "about: nothing,"), ("via: web", "via: fax"), ("do: searched", "done: searched")],
+)
+def test_a_mistake_in_the_script_is_found_before_the_play(tmp_path: Path, old: str, new: str) -> None:
+    (tmp_path / "journeys.yaml").write_text((FOLDER / "journeys.yaml").read_text().replace(old, new, 1))
+    with pytest.raises(BadScript, match=r"journeys\.yaml"):
+        script(tmp_path)
+
+
+class Server:
+    """Answers as it is told, remembers what it took, and stops the shop when it has nothing more to say."""
+
+    def __init__(self, stop: Flag, *answers: httpx.Response | Exception) -> None:
+        self.stop = stop
+        self.answers = list(answers)
+        self.events: list[Event] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        answer = self.answers.pop(0)
+        if not self.answers:
+            self.stop.set()
+        if isinstance(answer, Exception):
+            raise answer
+        if answer.status_code == 202:
+            self.events += json.loads(request.content)["events"]
+        return answer
+
+
+def accepted(count: int = play.BATCH_EVENTS, rejected: tuple[dict[str, Any], ...] = ()) -> httpx.Response:
+    return httpx.Response(202, json={"accepted": count - len(rejected), "rejected": list(rejected)})
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
+    monkeypatch.setattr(play, "WAIT_S_FIRST", 0.001)
+
+    def run(*answers: httpx.Response | Exception, now_ms: int = NOW) -> Server:
+        stop = Flag()
+        server = Server(stop, *answers)
+        with httpx.Client(base_url="http://shop.example", transport=httpx.MockTransport(server)) as client:
+            play.Shop(client, tmp_path / "shop.json", stop, now_ms).run()
+        return server
+
+    return run
+
+
+def test_what_is_not_accepted_is_sent_again(shop: Callable[..., Server]) -> None:
+    server = shop(
+        httpx.ConnectError("not yet"),
+        httpx.Response(503, headers={"Retry-After": "0"}),
+        httpx.Response(429, headers={"Retry-After": "soon"}),
+        accepted(),
+        accepted(),
+    )
+    assert [each["event_id"] for each in server.events] == [each["event_id"] for each in history(f"{NOW:x}")][:500]
+
+
+def test_a_second_run_goes_on_where_the_first_one_was(shop: Callable[..., Server]) -> None:
+    first = shop(accepted(), accepted())
+    second = shop(accepted(), now_ms=NOW + 1)
+    last, ids = first.events[-1], {each["event_id"] for each in first.events}
+    assert second.events[0]["occurred_at"] >= last["occurred_at"]
+    assert len(ids & {each["event_id"] for each in second.events}) <= 1  # sent again, as the very same event
+
+
+def test_a_rejected_event_is_left(shop: Callable[..., Server]) -> None:
+    bad = {"index": 0, "event_id": "x", "reason": "wrong_type", "detail": "type"}
+    assert len(shop(accepted(rejected=(bad,)), accepted()).events) == 2 * play.BATCH_EVENTS
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_an_answer_that_will_not_change_ends_the_shop(shop: Callable[..., Server], status: int) -> None:
+    with pytest.raises(play.ShopRefused, match=str(status)):
+        shop(httpx.Response(status))

@@ -1,0 +1,65 @@
+"""serve over profiles in memory: a world, a worker that answers for it, the app in front."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from pipeline.serve.access import COOKIE
+from pipeline.serve.app import create_app
+from pipeline.serve.parts import Parts
+from tests.serving import READ, Lines, Memory, Worker, World, now_ms, parts
+
+
+@dataclass
+class Serving:
+    """Everything that a test may touch."""
+
+    world: World
+    worker: Worker
+    parts: Parts
+    history: Memory
+    log: Lines
+    app: FastAPI
+    client: httpx.AsyncClient
+    headers: dict[str, str] = field(
+        default_factory=lambda: {"Authorization": f"Bearer {READ}", "Throughline-Purpose": "test"}
+    )
+
+    async def context(self, *keys: tuple[str, str], **more: Any) -> httpx.Response:
+        """POST /v1/context."""
+        body = {"keys": [{"namespace": name, "value": value} for name, value in keys], "purpose": "test", **more}
+        return await self.client.post("/v1/context", json=body, headers=self.headers)
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:
+        """GET with the read key and a purpose."""
+        return await self.client.get(path, params=query, headers=self.headers)
+
+    def sign_in(self) -> None:
+        """Let the client sit at a desk."""
+        self.client.cookies.set(COOKIE, self.parts.sessions.new(now_ms() / 1000))
+
+
+@pytest.fixture
+async def serving(tmp_path: Path) -> AsyncIterator[Serving]:
+    """serve with one worker that owns everything."""
+    world = World()
+    worker = Worker(world)
+    await worker.start()
+    history, log = Memory(), Lines()
+    made = parts(tmp_path, history, log)
+    worker.publish(made.routes)
+    app = create_app(made)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://desk.test") as client,
+    ):
+        yield Serving(world, worker, made, history, log, app, client)
+    await worker.stop()

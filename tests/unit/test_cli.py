@@ -1,0 +1,48 @@
+"""The command line, as far as it starts nothing."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+from pipeline.sources.main import ADAPTERS
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("THROUGHLINE_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("module", cli.PROCESSES.values())
+def test_every_process_can_be_run(module: str) -> None:
+    assert callable(importlib.import_module(module).run)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["run", "nothing"], 2, "there is no process 'nothing'; there are broker, clickhouse, stitch"),
+        (["import", "tape", "x"], 2, f"there are {', '.join(ADAPTERS)}"),
+        (["sign-in"], 1, "no stack runs in"),
+        (["dance"], 2, "invalid choice: 'dance'"),
+        ([], 2, "required: COMMAND"),
+    ],
+)
+def test_a_wrong_call_says_what_is_right(
+    arguments: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == status
+    assert says in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("THROUGHLINE_WORKERS", "-1")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status"])
+    assert ended.value.code == 2
+    assert "THROUGHLINE_WORKERS must be a whole number, not '-1'" in capsys.readouterr().err
