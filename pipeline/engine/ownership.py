@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.engine.batch import Record, Sent, Unit
+from pipeline.engine.ending import ended
 from pipeline.engine.restore import restore
 from pipeline.engine.spec import Spec
 from pipeline.engine.store import Standing, Store
@@ -74,11 +75,13 @@ class Ownership:
             self.store, self._spec.bootstrap, self._spec.changelog, self.number, self._limits.state_idle_max_s
         )
         self._probe("restored")
+        if not self.current:
+            return
         await self._seek()
         await self._announced()
         self._consumer.resume(*self._inputs)
         self.ready = True
-        while True:
+        while self.current:
             unit = await self._fetch()
             started_at = time.monotonic()
             if unit.inbox or unit.sources:
@@ -209,6 +212,5 @@ class Ownership:
         self.current = False
         if self._committing:
             await asyncio.wait([task], timeout=self._limits.revoke_grace_s)
-        task.cancel()
-        await asyncio.wait([task])
+        await ended([task])
         await self._fence.close()

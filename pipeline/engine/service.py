@@ -20,9 +20,10 @@ from mode import Service
 
 from pipeline.engine.assignor import make_assignor
 from pipeline.engine.batch import Unit
+from pipeline.engine.ending import ended
 from pipeline.engine.ownership import Announcement, Ownership
 from pipeline.engine.spec import Spec
-from pipeline.engine.standby import Standby, stopped
+from pipeline.engine.standby import Standby
 from pipeline.engine.store import Store
 
 EXIT_UNEXPECTED = 70
@@ -135,7 +136,8 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
 
     async def _change_standbys(self) -> None:
         leaving = [number for number in self._standbys if number not in self._copies]
-        await stopped([self._standbys.pop(number)[1] for number in leaving])
+        # Two writers of one store would be one too many.
+        await ended([self._standbys.pop(number)[1] for number in leaving])
         for number in self._copies:
             if number not in self._standbys:
                 standby = Standby(number, self.spec, self._store(number))
@@ -243,7 +245,7 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
         """Let transactions in flight finish, and leave."""
         self._ending = True
         await self.revoked()
-        await stopped([task for _, task in self._standbys.values()])
+        await ended([task for _, task in self._standbys.values()])
         await self._consumer.stop()
         for store in self._stores.values():
             store.close()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
 from pipeline.engine.restore import follow
 from pipeline.engine.spec import Spec
 from pipeline.engine.store import Store
@@ -27,12 +24,3 @@ class Standby:
         """Follow until cancelled."""
         spec = self._spec
         await follow(self.store, spec.bootstrap, spec.changelog, self.number, spec.limits.state_idle_max_s)
-
-
-async def stopped(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel the tasks and wait until they are gone: two writers of one store would be one too many."""
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
