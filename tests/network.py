@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.messages import Evidence, decode_evidence, encode
+from pipeline.domain.messages import Evidence, decode_said, encode
 from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.shelves import arrange
@@ -131,7 +131,7 @@ class Network:
     def _spoilt(self, topic: str, value: bytes) -> bytes:
         if topic != EVIDENCE.name or self._spoil is None:
             return value
-        return encode(self._spoil(decode_evidence(value)))
+        return encode(self._spoil(decode_said(value)))
 
     def _enqueue(self, sender: str, node: int, topic: str, key: bytes | None, value: bytes, timestamp: int) -> None:
         self._offset += 1

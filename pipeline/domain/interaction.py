@@ -53,7 +53,7 @@ class Interaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     goal: str = ""
     issue: str = ""
     about: str = ""  # the event_id that a survey, complaint or note speaks of
-    links: tuple[str, ...] = ()  # the weaker identifiers that the event carried, strongest first
+    links: tuple[str, ...] = ()  # the weaker identifiers that the event carried and its source may link
     masks: dict[str, str] = {}  # identifier → what people may see of it (phone and e-mail only)
     items: tuple[Item, ...] = ()
     answer: Answer | None = None
@@ -61,6 +61,18 @@ class Interaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     properties: dict[str, str] = {}
     details: dict[str, str | int | float | bool] = {}
     consent: dict[str, bool] = {}
+    claims: tuple[str, ...] = ()  # weaker identifiers that its source may not link: no evidence, shown to nobody
+    public: bool = False  # came with a public key (a browser's): as evidence of identity not older than its arrival
+
+    @property
+    def since(self) -> int:
+        """The first sign of it (ms): what is erased is whatever occurred, or arrived, before."""
+        return min(self.occurred_at, self.received_at)
+
+    @property
+    def linked_at(self) -> int:
+        """Since when it shows that its identifiers belong together (ms)."""
+        return max(self.occurred_at, self.received_at) if self.public else self.occurred_at
 
     @property
     def event(self) -> tuple[str, str]:

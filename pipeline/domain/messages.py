@@ -1,7 +1,8 @@
 """What profiles and `identify` tell each other, and how it stands on the wire.
 
-All of it is idempotent: interactions are a set union, assignments a highest version, evidence a smallest time.
-So neither order nor repeats of messages matter. Private to Throughline: MessagePack, one tag in front.
+All of it is idempotent: interactions are a set union, assignments a highest version, evidence a smallest time,
+erasures a latest time. So neither order nor repeats of messages matter, but for one: what `Forget` takes back was sent
+before it on the same way. Private to Throughline: MessagePack, one tag in front.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.domain.interaction import Interaction
+from pipeline.domain.orders import Order
 
 
 class Evidence(msgspec.Struct, frozen=True, array_like=True, tag="e"):
@@ -50,6 +52,29 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
             return self.owners[0]
         return identifier
 
+    def erases(self, x: Interaction) -> bool:
+        """Whether that interaction is of somebody who was erased after it: it is not kept, and given to nobody."""
+        owner = self.owner(x.identifier, x.session_id, x.occurred_at)
+        return is_erased(owner) and x.since < erased_at(owner)
+
+
+ERASED = "erased"  # the namespace of those who were erased: it points at nobody
+
+
+def erased_person(at: int, order_id: str) -> str:
+    """The nameless owner that remains of an erased person, so that nobody inherits what was theirs."""
+    return f"{ERASED}:{at}.{order_id}"
+
+
+def is_erased(person: str) -> bool:
+    """Whether that is an erased person's remaining name."""
+    return person.startswith("erased:")
+
+
+def erased_at(person: str) -> int:
+    """When an erased person was erased, in ms: what came before is theirs, what came after is not."""
+    return int(person.removeprefix("erased:").partition(".")[0])
+
 
 #: Before `identify` has said anything: a person of its own.
 UNASSIGNED = Assignment(version=0)
@@ -82,14 +107,35 @@ class Slice(msgspec.Struct, frozen=True, array_like=True, tag="s"):
     whole: bool = True
 
 
-Message = Misfiled | Assigned | Slice
+class Erased(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """`identify` tells the profile `to` that all of it that occurred or arrived before a time is erased.
+
+    Of two such messages the later time counts. Where `blocked`, nothing is stored afterwards either; `order` says
+    which of two with different words on that is the newer: the number that `identify` gave it.
+    """
+
+    to: str
+    before: int  # ms
+    blocked: bool
+    order: int
+
+
+class Forget(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """The profile `sender` takes back what it once sent `to`: these events (hashes as in `records.event_name`)."""
+
+    to: str
+    sender: str
+    events: tuple[bytes, ...]
+
+
+Message = Misfiled | Assigned | Slice | Erased | Forget
 
 _encoder = msgspec.msgpack.Encoder()
-_message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Misfiled | Assigned | Slice)
-_evidence = msgspec.msgpack.Decoder(Evidence)
+_message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+_said: msgspec.msgpack.Decoder[Evidence | Order] = msgspec.msgpack.Decoder(Evidence | Order)
 
 
-def encode(message: Message | Evidence) -> bytes:
+def encode(message: Message | Evidence | Order) -> bytes:
     """The message as bytes."""
     return _encoder.encode(message)
 
@@ -99,9 +145,9 @@ def decode_message(data: bytes) -> Message:
     return _message.decode(data)
 
 
-def decode_evidence(data: bytes) -> Evidence:
+def decode_said(data: bytes) -> Evidence | Order:
     """A message of identity.evidence. Raises msgspec.DecodeError or UnicodeDecodeError where it is none."""
-    return _evidence.decode(data)
+    return _said.decode(data)
 
 
 def receiver(message: Message) -> str:

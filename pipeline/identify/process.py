@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.identity import check, ranks, reassign, same
 from pipeline.domain.interaction import NAMESPACES
-from pipeline.domain.messages import Assigned, Assignment, decode_evidence, encode
+from pipeline.domain.messages import Assigned, Assignment, decode_said, encode
 from pipeline.engine.batch import Batch
 from pipeline.identify.known import Cache, Known
 from pipeline.partition import partition_of
@@ -54,7 +54,7 @@ class Identify:
         for count, record in enumerate(batch.sources, 1):
             if record.value is None:
                 raise ValueError(f"evidence without a value: {record.topic}/{record.partition}/{record.offset}")
-            evidence = decode_evidence(record.value)
+            evidence = decode_said(record.value)
             check(evidence.strong, evidence.weak, self._order)
             if known.learn(evidence.strong, evidence.weak, evidence.occurred_at, evidence.session_id):
                 changed.add(evidence.weak)

@@ -119,7 +119,7 @@ def test_an_event_is_stored_and_told_to_everyone() -> None:
 
     [witness] = batch.to(EVIDENCE.name)
     assert (witness.partition, witness.key) == (0, phone.encode())
-    assert messages.decode_evidence(witness.value or b"") == Evidence("customer:1", phone, NOON, "s1", "shop", "e1")
+    assert messages.decode_said(witness.value or b"") == Evidence("customer:1", phone, NOON, "s1", "shop", "e1")
 
     [row] = sent(batch, CUSTOMER_SCORES.name)
     assert (row["person"], row["definition"], row["ease"], row["ease_n"], row["ease_kind"]) == (
