@@ -20,8 +20,7 @@ from pipeline.collect.collector import Collector, Place
 from pipeline.collect.event import Events
 from pipeline.collect.limits import Budget, Full, Limits
 from pipeline.collect.producer import KafkaProducer, Unavailable
-from pipeline.domain.identifiers import Keyring
-from pipeline.keys import Keys
+from pipeline.keys import Keys, keyring
 from pipeline.problems import Problem
 from pipeline.registry import Registry, RegistryFailed
 from pipeline.settings import Settings
@@ -106,7 +105,7 @@ def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> 
     collector = Collector(
         Events(settings.schemas),
         codec,
-        Keyring(keys.identifier_keys, keys.identifier_key),
+        keyring(keys),
         producer,
         Place(settings.partitions, settings.phone_region),
         limits=limits,

@@ -23,6 +23,7 @@ VALUE_CHARS_MAX = 256
 EMAIL_CHARS_MAX = 254  # RFC 5321
 EMAIL_LOCAL_CHARS_MAX = 64  # the same
 KEY_BYTES_MIN = 16
+GENERATIONS_MAX = 255  # of keys: a seal says in one byte which it is of
 CACHE_ENTRIES = 65_536  # some 25 MB when full
 
 #: Known by people, so never stored in clear.
@@ -50,6 +51,7 @@ _EMAIL_PLACEHOLDERS = frozenset(
 _NOTHING = re.compile(r"[0\s.:_+-]+")  # all zeros, however they are set
 _KEYED = re.compile(r"[a-z0-9]{1,16}\.[0-9a-f]{32}")
 _KEY_NAME = re.compile(r"[a-z0-9]{1,16}")
+_KEYED_ID = re.compile(r"([a-z]+):([a-z0-9]{1,16})\.[0-9a-f]{32}")
 
 
 class Known(NamedTuple):
@@ -60,14 +62,18 @@ class Known(NamedTuple):
 
 
 class Keyring:
-    """The secrets that key personal identifiers, by name; `current` keys new ones.
+    """The secrets that key personal identifiers, by name and in the order they were made; `current` keys new ones.
+
+    The first key is applied to the value; each later one to the seal of the identifier under the key before it. So an
+    identifier under an older key leads to the one under the current key without the value, and so does a seal, which
+    is all that is known of somebody who was erased (2026-11-24). Without the later key, nothing leads there.
 
     Remembers what it has worked out (bounded), since the same people come again: parsing a phone number costs more
     than all the rest of an event.
     """
 
-    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
-        """Raises ValueError where a key is short, badly named, or the current one missing."""
+    def __init__(self, keys: Mapping[str, bytes], current: str, sealing: bytes = b"") -> None:
+        """`sealing` never changes. Raises ValueError where a key is short, badly named, or the current one missing."""
         for name, key in keys.items():
             if not _KEY_NAME.fullmatch(name):
                 raise ValueError(f"the name of an identifier key must be 1 to 16 of a-z and 0-9, not {name!r}")
@@ -75,16 +81,79 @@ class Keyring:
                 raise ValueError(f"identifier key {name} must have at least {KEY_BYTES_MIN} bytes")
         if current not in keys:
             raise ValueError(f"the current identifier key {current!r} is not among the keys")
+        if len(keys) > GENERATIONS_MAX:
+            raise ValueError(f"there can be {GENERATIONS_MAX} identifier keys at most, not {len(keys)}")
+        if sealing and len(sealing) < KEY_BYTES_MIN:
+            raise ValueError(f"the sealing key must have at least {KEY_BYTES_MIN} bytes")
         self._keys = dict(keys)
-        self._current = current
+        self._generations = {name: place for place, name in enumerate(keys, 1)}
+        self._names = tuple(keys)[: self._generations[current]]  # up to the current one
+        if len(self._names) > 1 and not sealing:
+            raise ValueError("with several identifier keys a sealing key is needed")
+        self._sealing = sealing
         self.resolve = lru_cache(maxsize=CACHE_ENTRIES)(self._resolve)
+        self.current_of = lru_cache(maxsize=CACHE_ENTRIES)(self._current_of)
+
+    @property
+    def current(self) -> str:
+        """The name of the key that new identifiers get."""
+        return self._names[-1]
 
     def identify(self, namespace: str, clean: str) -> str:
         """The identifier of a value that `clean` gave: `namespace:value`, keyed where it is personal."""
-        if namespace not in PERSONAL:
-            return f"{namespace}:{clean}"
-        keyed = hmac.digest(self._keys[self._current], f"{namespace}:{clean}".encode(), "sha256")
-        return f"{namespace}:{self._current}.{keyed[:16].hex()}"
+        return self.keyed(namespace, clean) if namespace in PERSONAL else f"{namespace}:{clean}"
+
+    def keyed(self, namespace: str, clean: str) -> str:
+        """The keyed identifier of a value in whatever namespace."""
+        first = self._names[0]
+        digest = hmac.digest(self._keys[first], f"{namespace}:{clean}".encode(), "sha256")[:16]
+        return self._advanced(namespace, first, digest.hex())
+
+    def generation(self, identifier: str) -> int:
+        """The place of the key that keyed an identifier, from 1; 0 where none of the keys did."""
+        found = _KEYED_ID.fullmatch(identifier)
+        return self._generations.get(found[2], 0) if found else 0
+
+    def seal(self, identifier: str) -> bytes:
+        """16 bytes that stand for an identifier that must not be kept: only who holds the identifier finds them again.
+
+        The last byte is its generation. Raises ValueError where there is no sealing key.
+        """
+        place = self.generation(identifier)
+        return self._sealed(identifier.partition(":")[2] if place else identifier, place)
+
+    def reseal(self, seal: bytes) -> bytes:
+        """The seal under the current key of what a seal under it or an older one stands for."""
+        place = seal[-1]
+        if not 0 < place < len(self._names):
+            return seal
+        for name in self._names[place:]:
+            seal = self._sealed(self._next(name, seal), self._generations[name])
+        return seal
+
+    def _current_of(self, identifier: str) -> str:
+        """The same identifier under the current key (call it as `current_of`, which remembers)."""
+        place = self.generation(identifier)
+        if not 0 < place < len(self._names):
+            return identifier
+        namespace, _, value = identifier.partition(":")
+        name, _, digest = value.partition(".")
+        return self._advanced(namespace, name, digest)
+
+    def _advanced(self, namespace: str, name: str, digest: str) -> str:
+        """The identifier under the current key, from what it is under that one."""
+        value = f"{name}.{digest}"
+        for later in self._names[self._generations[name] :]:
+            value = self._next(later, self._sealed(value, self._generations[later] - 1))
+        return f"{namespace}:{value}"
+
+    def _next(self, name: str, seal: bytes) -> str:
+        return f"{name}.{hmac.digest(self._keys[name], seal, 'sha256')[:16].hex()}"
+
+    def _sealed(self, text: str, place: int) -> bytes:
+        if not self._sealing:
+            raise ValueError("there is no sealing key")
+        return hmac.digest(self._sealing, text.encode(), "sha256")[:15] + bytes((place,))
 
     def _resolve(self, namespace: str, value: str, region: str) -> Known:
         """Clean, key and mask in one go (call it as `resolve`, which remembers). Raises Rejected."""

@@ -13,8 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from pipeline import catalogue, logs
-from pipeline.domain.identifiers import Keyring
-from pipeline.keys import Keys, load_or_create
+from pipeline.keys import Keys, keyring, load_or_create
 from pipeline.listening import options
 from pipeline.registry import Registry
 from pipeline.serve.access import Gate, Links, Sessions
@@ -46,7 +45,7 @@ def parts_of(settings: Settings, keys: Keys, history: History) -> Parts:
         gate=Gate(scopes, sessions),
         sessions=sessions,
         links=Links(settings.home / "run" / "sign-in"),
-        keyring=Keyring(keys.identifier_keys, keys.identifier_key),
+        keyring=keyring(keys),
         region=settings.phone_region,
         routes=routes,
         workers=Workers(routes, keys.worker_token),

@@ -27,7 +27,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from pipeline import kafka, keys
 from pipeline.domain import validate
-from pipeline.domain.identifiers import Keyring
 from pipeline.domain.reasons import Rejected
 from pipeline.partition import partition_of
 from pipeline.registry import Registry, RegistryFailed
@@ -148,7 +147,7 @@ def lines(file: IO[bytes]) -> Iterator[Line]:
 def prepare(settings: Settings, codec: Codec, rows: Iterable[Row], now_ms: int) -> Iterator[Outgoing | Refused]:
     """Rows as Kafka takes them; those that stitch would reject are refused here, with their line."""
     secrets = keys.load_or_create(settings)
-    keyring = Keyring(secrets.identifier_keys, secrets.identifier_key)
+    keyring = keys.keyring(secrets)
     for row in rows:
         if isinstance(row, Refused):
             yield row

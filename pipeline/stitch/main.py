@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 
 from pipeline import catalogue, keys, logs
-from pipeline.domain.identifiers import Keyring
 from pipeline.domain.rules import Rules
 from pipeline.engine import Batch, Engine, EngineApp, Sent, Spec, paced, run_worker
 from pipeline.registry import Registry
@@ -77,7 +76,7 @@ def run(settings: Settings) -> None:
     registry = Registry(settings.schema_registry, codec)
     stitching = Stitch(
         codec,
-        Keyring(dict(secrets.identifier_keys), secrets.identifier_key),
+        keys.keyring(secrets),
         policy,
         settings.partitions,
         settings.phone_region,

@@ -147,3 +147,50 @@ def test_unusable_keyrings(keys: dict[str, bytes], current: str) -> None:
 def test_a_keyring_does_not_show_its_keys() -> None:
     assert KEY.hex()[:8] not in repr(KEYRING)
     assert repr(KEY)[2:10] not in repr(KEYRING)
+
+
+SEALING = b"s" * 32
+FIRST = Keyring({"k1": KEY, "k2": KEY[::-1]}, "k1", SEALING)
+SECOND = Keyring({"k1": KEY, "k2": KEY[::-1]}, "k2", SEALING)
+THIRD = Keyring({"k1": KEY, "k2": KEY[::-1], "k3": KEY * 2}, "k3", SEALING)
+_personal = st.sampled_from([("phone", "+12025550142"), ("email", "ann@example.com"), ("customer", "ann@example.com")])
+
+
+@given(_personal)
+def test_what_is_known_under_an_older_key_leads_to_the_current_one(known: tuple[str, str]) -> None:
+    first, second, third = (ring.keyed(*known) for ring in (FIRST, SECOND, THIRD))
+    assert len({first, second, third}) == 3
+    assert [ring.generation(i) for ring, i in ((FIRST, first), (SECOND, second), (THIRD, third))] == [1, 2, 3]
+    assert SECOND.current_of(first) == SECOND.current_of(second) == second
+    assert THIRD.current_of(first) == THIRD.current_of(second) == THIRD.current_of(third) == third
+    assert THIRD.reseal(FIRST.seal(first)) == THIRD.reseal(SECOND.seal(second)) == THIRD.seal(third)
+
+
+def test_what_no_older_key_keyed_stays_as_it_is() -> None:
+    plain = "customer:4711"
+    assert SECOND.current_of(plain) == plain
+    assert SECOND.reseal(SECOND.seal(plain)) == SECOND.seal(plain) == FIRST.seal(plain)
+    for unknown in (f"phone:k7.{'0a' * 16}", "phone:k1.0a", f"k1.{'0a' * 16}"):
+        assert SECOND.current_of(unknown) == unknown
+        assert SECOND.generation(unknown) == 0
+    newer = SECOND.keyed("phone", "+12025550142")
+    assert FIRST.current_of(newer) == newer
+    assert FIRST.reseal(SECOND.seal(newer)) == SECOND.seal(newer)
+
+
+def test_the_next_key_is_needed_to_find_an_identifier_under_it() -> None:
+    old = FIRST.keyed("phone", "+12025550142")
+    other = Keyring({"k1": KEY, "k2": b"guessed-guessed-"}, "k2", SEALING)
+    assert other.current_of(old) != SECOND.current_of(old)
+    unsealed = Keyring({"k1": KEY, "k2": KEY[::-1]}, "k2", b"another sealing key, 32 bytes...")
+    assert unsealed.current_of(old) != SECOND.current_of(old)
+
+
+def test_a_seal_shows_no_identifier_and_needs_its_key() -> None:
+    seals = {FIRST.seal(i) for i in ("customer:1", "customer:2", FIRST.keyed("phone", "+12025550142"))}
+    assert {len(seal) for seal in seals} == {16}
+    assert len(seals) == 3
+    with pytest.raises(ValueError, match="sealing key"):
+        KEYRING.seal("customer:1")
+    with pytest.raises(ValueError, match="sealing key"):
+        Keyring({"k1": KEY, "k2": KEY}, "k2")
