@@ -198,7 +198,7 @@ def _identifiers(state: Reading, held: Held, shelves: Shelves) -> list[Json]:
         namespace, _, value = each.partition(":")
         shown = masks.get(each) or HIDDEN if namespace in PERSONAL else value
         seen = (time_text(first[each]), time_text(last[each])) if each in first else (None, None)
-        result.append({"namespace": namespace, "value": shown, "first_seen": seen[0], "last_seen": seen[1]})
+        result.append({"id": each, "namespace": namespace, "value": shown, "first_seen": seen[0], "last_seen": seen[1]})
     return result
 
 

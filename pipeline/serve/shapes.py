@@ -59,8 +59,9 @@ class Candidate(BaseModel):
 
 
 class Identifier(BaseModel):
-    """An identifier of the person; phone and e-mail masked."""
+    """An identifier of the person; phone and e-mail masked, and keyed in `id`."""
 
+    id: str
     namespace: str
     value: str
     first_seen: Time | None

@@ -32,7 +32,7 @@ def test_the_context_of_nobody_is_empty_and_complete() -> None:
     assert context() == {
         "profile": {
             "id": ME,
-            "identifiers": [{"namespace": "customer", "value": "1", "first_seen": None, "last_seen": None}],
+            "identifiers": [{"id": ME, "namespace": "customer", "value": "1", "first_seen": None, "last_seen": None}],
             "traits": {},
         },
         "now": {
@@ -104,10 +104,11 @@ def test_the_anonymous_search_of_a_caller_is_there() -> None:
     }
     called = {"first_seen": "2023-11-14T22:13:20.000Z", "last_seen": "2023-11-14T22:13:20.000Z"}
     assert told["profile"]["identifiers"] == [
-        {"namespace": "customer", "value": "1", **called},
-        {"namespace": "email", "value": view.HIDDEN, "first_seen": None, "last_seen": None},
-        {"namespace": "phone", "value": "+1 ••42", **called},
+        {"id": ME, "namespace": "customer", "value": "1", **called},
+        {"id": "email:k1.bb", "namespace": "email", "value": view.HIDDEN, "first_seen": None, "last_seen": None},
+        {"id": phone, "namespace": "phone", "value": "+1 ••42", **called},
         {
+            "id": "anonymous:7",
             "namespace": "anonymous",
             "value": "7",
             "first_seen": "2023-11-14T22:11:50.000Z",
