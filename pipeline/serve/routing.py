@@ -1,10 +1,14 @@
-"""Which worker owns which partition number, as the workers published it. The last word on a number counts."""
+"""Which worker owns which partition number, and where identify answers, as they published it. The last word counts."""
 
 from __future__ import annotations
 
 import msgspec
 
 from pipeline.serve.changes import Signal
+
+
+#: What identify says for a number: it owns the one partition of identity.evidence, and no profiles.
+IDENTIFY = -1
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -26,13 +30,18 @@ class Routes:
         self.partitions = partitions
         self.changed = Signal()
         self._routes: dict[int, Route] = {}
+        self._identify: Route | None = None
 
     def see(self, value: bytes | None) -> None:
         """Take one record of the topic `routes`. Raises msgspec.DecodeError where it is none."""
         if value is None:
             return
         route = _route.decode(value)
-        if 0 <= route.partition < self.partitions and self._routes.get(route.partition) != route:
+        if route.partition == IDENTIFY:
+            if route != self._identify:
+                self._identify = route
+                self.changed.fire()
+        elif 0 <= route.partition < self.partitions and self._routes.get(route.partition) != route:
             self._routes[route.partition] = route
             self.changed.fire()
 
@@ -44,6 +53,11 @@ class Routes:
     def others(self, partition: int) -> list[str]:
         """Where everybody else answers."""
         return sorted({each.url for each in self._routes.values()} - {self.owner(partition)})
+
+    @property
+    def identify(self) -> str | None:
+        """Where identify answers; None where it has not said so yet."""
+        return None if self._identify is None else self._identify.url
 
     @property
     def complete(self) -> bool:

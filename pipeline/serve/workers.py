@@ -69,7 +69,7 @@ class Freshness(msgspec.Struct, frozen=True):
     lag_ms: int = 0
 
 
-class _Again(Exception):
+class Again(Exception):
     """This attempt failed in a way that another may not."""
 
 
@@ -133,8 +133,8 @@ class Workers:
             url, copy = self._whom(partition, attempt)
             if url is not None:
                 limit_s = min(deadline.left_s, self.patience.attempt_s)
-                with contextlib.suppress(_Again):
-                    return await self._once(self._lookups, url + path, bodies[copy], limit_s)
+                with contextlib.suppress(Again):
+                    return await once(self._lookups, url + path, bodies[copy], limit_s)
             if deadline.left_s <= self.patience.pause_s:
                 break
             await self.routes.changed.passed(seen, self.patience.pause_s)
@@ -176,8 +176,8 @@ class Workers:
             raise Unavailable("nobody has claimed the partition yet")
         body = msgspec.json.encode({"id": identifier, "seen": seen, "timeout_s": timeout_s})
         try:
-            answer = await self._once(self._streams, f"{url}/internal/wait", body, timeout_s + self.patience.attempt_s)
-        except _Again as reason:
+            answer = await once(self._streams, f"{url}/internal/wait", body, timeout_s + self.patience.attempt_s)
+        except Again as reason:
             raise Unavailable(str(reason)) from reason
         return int(answer["changed"])
 
@@ -187,29 +187,28 @@ class Workers:
         """One worker's answers; where it does not own them all any more, each id is asked for by itself."""
         if url is not None:
             body = msgspec.json.encode({"ids": ids, "now_ms": now_ms})
-            with contextlib.suppress(_Again):
+            with contextlib.suppress(Again):
                 limit_s = min(deadline.left_s, self.patience.attempt_s)
-                return [await self._once(self._lookups, f"{url}/internal/resolve", body, limit_s)]
+                return [await once(self._lookups, f"{url}/internal/resolve", body, limit_s)]
         alone = (self.ask(each, "/internal/resolve", {"ids": [each]}, deadline) for each in ids)
         return list(await asyncio.gather(*alone))
 
-    async def _once(
-        self, session: aiohttp.ClientSession | None, url: str, body: bytes, limit_s: float
-    ) -> dict[str, Any]:
-        """One attempt. Raises _Again where another one may succeed."""
-        if session is None:
-            raise RuntimeError("the client is not open")
-        try:
-            async with session.post(url, data=body, timeout=aiohttp.ClientTimeout(total=max(limit_s, 0.001))) as answer:
-                data = await answer.read()
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as trouble:
-            raise _Again(f"{url}: {type(trouble).__name__}") from trouble
-        if status in AGAIN:
-            raise _Again(f"{url}: {status}")
-        if status != 200:
-            raise WorkerFault(f"{url} answered {status}")
-        try:
-            return _answer.decode(data)
-        except msgspec.DecodeError as error:
-            raise WorkerFault(f"{url} answered what is no JSON object") from error
+
+async def once(session: aiohttp.ClientSession | None, url: str, body: bytes, limit_s: float) -> dict[str, Any]:
+    """One attempt. Raises Again where another one may succeed, WorkerFault where none will."""
+    if session is None:
+        raise RuntimeError("the client is not open")
+    try:
+        async with session.post(url, data=body, timeout=aiohttp.ClientTimeout(total=max(limit_s, 0.001))) as answer:
+            data = await answer.read()
+            status = answer.status
+    except (aiohttp.ClientError, TimeoutError, OSError) as trouble:
+        raise Again(f"{url}: {type(trouble).__name__}") from trouble
+    if status in AGAIN:
+        raise Again(f"{url}: {status}")
+    if status != 200:
+        raise WorkerFault(f"{url} answered {status}")
+    try:
+        return _answer.decode(data)
+    except msgspec.DecodeError as error:
+        raise WorkerFault(f"{url} answered what is no JSON object") from error
