@@ -18,7 +18,7 @@ REPO = Path(__file__).resolve().parent.parent
 PORT = (0, 65_535)
 # Field → the smallest and largest number that makes sense; others are at least 0.
 BOUNDS = {
-    **dict.fromkeys(("http_port", "kafka_port", "clickhouse_port", "worker_port"), PORT),
+    **dict.fromkeys(("http_port", "kafka_port", "clickhouse_port", "worker_port", "identify_port"), PORT),
     "partitions": (1, 1_000),
     "replicas": (1, 9),
     "workers": (1, 64),
@@ -59,6 +59,7 @@ class Settings:
     workers: int = 1  # stitch workers of the local stack
     worker: int = 0  # which of them this process is
     worker_port: int = 0  # where this worker answers queries
+    identify_port: int = 0  # where identify does
     layout_epoch: int = 1  # upper bits of every row's version; raised by a migration to other partitions
     phone_region: str = "US"  # for phone numbers without a country prefix
     view_size: int = 200  # interactions in a profile's view

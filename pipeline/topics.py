@@ -54,9 +54,9 @@ INBOX = Topic(
 )
 EVIDENCE = Topic(
     "identity.evidence",
-    "weak identifier",
+    "weak identifier, or order_id",
     "messagepack",
-    ("stitch",),
+    ("stitch", "serve"),
     ("identify",),
     partitions=1,
     delete_committed=True,
@@ -81,6 +81,18 @@ CUSTOMER_SCORES = Topic(
 )
 TOUCHPOINT_SCORES = Topic("scores.touchpoints", "cell", "touchpoint_score", ("stitch",), ("store",), cleanup="compact")
 REJECTED = Topic("interactions.rejected", "origin", "rejected", ("stitch",), ("store",), retention_ms=90 * DAY_MS)
+ALERTS = Topic("alerts", "alert", "alert", ("identify",), ("store",), cleanup="compact")
+AUDIT = Topic("audit", "audit_id", "audit", ("serve",), ("store",), retention_ms=400 * DAY_MS)
+IDENTITY_ORDERS = Topic(
+    "identity.orders",
+    "order_id",
+    "json",
+    ("identify",),
+    ("stitch", "identify"),
+    cleanup="compact",
+    partitions=1,
+    read_whole=True,
+)
 ROUTES = Topic(
     "routes", "partition number", "json", ("stitch",), ("serve",), cleanup="compact", partitions=1, read_whole=True
 )
@@ -96,5 +108,8 @@ TOPICS: tuple[Topic, ...] = (
     CUSTOMER_SCORES,
     TOUCHPOINT_SCORES,
     REJECTED,
+    ALERTS,
+    AUDIT,
+    IDENTITY_ORDERS,
     ROUTES,
 )

@@ -36,7 +36,7 @@ REGION = "US"
 STEPS_MAX = 20_000  # a world that is not done by then never will be
 
 CODEC = Codec(Path(__file__).parent.parent / "schemas")
-KEYRING = Keyring({"k1": bytes(32)}, "k1")
+KEYRING = Keyring({"k1": bytes(32)}, "k1", sealing=bytes(32))
 
 Outputs = dict[str, dict[bytes, dict[str, Any]]]  # topic → key → the last record
 Spoil = Callable[[Evidence], Evidence]
@@ -63,7 +63,7 @@ class Network:
         self._queues: dict[tuple[str, int], list[FakeRecord]] = {}  # sender and receiving node → what waits
         self._rules = rules
         self._stitch = Stitch(CODEC, KEYRING, rules, PARTITIONS, REGION)
-        self._identify = Identify(CODEC, PARTITIONS)
+        self._identify = Identify(CODEC, PARTITIONS, KEYRING.seal)
         self._offset = 0
         for copy, said in zip(copies, interactions(copies), strict=True):
             home = partition_of(said.identifier, PARTITIONS)

@@ -22,6 +22,7 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     session_id: str  # '' where the event had none
     source: str
     event_id: str
+    since: int = 0  # the first sign of the event (ms), where that was before `occurred_at`
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True):

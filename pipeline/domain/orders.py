@@ -52,7 +52,7 @@ class Withdraw(msgspec.Struct, frozen=True, array_like=True, tag="w"):
 
 
 class Erase(msgspec.Struct, frozen=True, array_like=True, tag="x"):
-    """All about a person that occurred or arrived before `at` is erased; what comes later starts afresh, unless blocked."""
+    """All about a person that occurred or arrived before `at` goes; what comes later starts afresh, unless blocked."""
 
     order_id: str
     person: str

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 
-from pipeline import logs
-from pipeline.engine import Batch, Engine, EngineApp, Spec, paced, run_worker
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from pipeline import keys, logs
+from pipeline.engine import Batch, Engine, EngineApp, Sent, Spec, paced, run_worker
+from pipeline.identify import recall
 from pipeline.identify.process import Identify
+from pipeline.identify.queries import Queries
 from pipeline.registry import Registry
 from pipeline.settings import Settings
-from pipeline.topics import EVIDENCE, IDENTIFY_CHANGELOG, written_by
+from pipeline.topics import EVIDENCE, IDENTIFY_CHANGELOG, IDENTITY_ORDERS, ROUTES, written_by
 from pipeline.wire import Codec
 
 GROUP = "identify"
+POLL_MS = 500
 
 
 def specification(settings: Settings) -> Spec:
@@ -29,9 +36,37 @@ def specification(settings: Settings) -> Spec:
     )
 
 
+async def recalled(settings: Settings) -> list[recall.Recalled]:
+    """What identity.orders holds now, the newest of each order. Small: what people ordered, and seals of the erased."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap, enable_auto_commit=False, isolation_level="read_committed"
+    )
+    await consumer.start()
+    try:
+        numbers = consumer.partitions_for_topic(IDENTITY_ORDERS.name) or set()
+        places = [TopicPartition(IDENTITY_ORDERS.name, number) for number in sorted(numbers)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        found: dict[bytes, bytes | None] = {}
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
+                found.update({record.key or b"": record.value for record in records})
+        return [recall.decode(value) for value in found.values() if value is not None]
+    finally:
+        await consumer.stop()
+
+
 def run(settings: Settings) -> None:
     """Work until SIGTERM."""
     log = logs.get(GROUP)
+    secrets = keys.load_or_create(settings)
+    started_at = int(time.time() * 1000)
+
+    def announce(number: int) -> Iterable[tuple[str, int, Sent]]:
+        url = f"http://{settings.host}:{settings.identify_port}"
+        route = {"partition": -1, "url": url, "worker": GROUP, "generation": started_at}
+        yield ROUTES.name, 0, (None, GROUP.encode(), msgspec.json.encode(route))
 
     def ready(numbers: frozenset[int]) -> None:
         log.info("owning", numbers=sorted(numbers))
@@ -41,11 +76,14 @@ def run(settings: Settings) -> None:
 
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)
-    deciding = Identify(codec, settings.partitions)
+    engine = Engine(specification(settings), announce, ready)
+    queries = Queries(engine).service(secrets.worker_token, settings.host, settings.identify_port)
+    seal = keys.keyring(secrets).seal
 
     async def identify(batches: AsyncIterator[Batch]) -> None:
         await registry.register(written_by(GROUP))
+        deciding = Identify(codec, settings.partitions, seal, recalled=await recalled(settings))
         async for batch in batches:
             await paced(deciding.process(batch))
 
-    run_worker(EngineApp(Engine(specification(settings), on_ready=ready), identify))
+    run_worker(EngineApp(engine, identify, services=(queries,)))

@@ -1,25 +1,31 @@
-"""The work of `identify`: evidence in, changed assignments out.
+"""What identify does with a batch: evidence and orders in, changed assignments out.
 
-One partition and one writer, so one counter gives every assignment a version above all before it. A batch first
-learns all its evidence, then settles what that may have changed, each identifier once; so a burst of evidence about
-one device costs one assignment. Evidence that is known already changes nothing and publishes nothing.
+A stretch of evidence between two orders is learnt first, and then settles what it may have changed, each identifier
+once; so a burst of evidence about one device is settled once. An order is judged by what holds at its place in the log,
+and its changes are its own: whoever gave it is told which assignments it changed.
 
-An assignment goes to the profile it is about, through the inbox, and to the topic `identities` for the store.
-Broken evidence ends the process: nobody but Throughline writes this topic.
+Nothing of a batch counts before it is committed whole, and versions come from a counter in the state: so a batch that
+is repeated publishes the same versions again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from pipeline.domain.identity import check, ranks, reassign, same
+import msgspec
+
+from pipeline.domain.identity import CAPS, Caps, Change, check, ranks, reassign, same
 from pipeline.domain.interaction import NAMESPACES
-from pipeline.domain.messages import Assigned, Assignment, decode_said, encode
+from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Erased, Evidence, decode_said, encode
+from pipeline.domain.orders import Erase, Finish, Order, Unblock, Withdraw
+from pipeline.domain.slices import persons
 from pipeline.engine.batch import Batch
+from pipeline.identify import erasing, recall, words
 from pipeline.identify.known import Cache, Known
+from pipeline.identify.orders import CHANGES_MAX, Book, Changed, Ordered, Refused, find
 from pipeline.partition import partition_of
-from pipeline.topics import IDENTITIES, INBOX
+from pipeline.topics import ALERTS, IDENTITIES, IDENTITY_ORDERS, INBOX
 
 PAUSE_EVERY = 64  # records between two chances to give the loop back
 
@@ -35,42 +41,182 @@ class Codec(Protocol):
 class Identify:
     """Handles the batches of the topic identity.evidence. Holds nothing itself: all state is the batch's."""
 
-    def __init__(self, codec: Codec, partitions: int, namespaces: Sequence[str] = NAMESPACES) -> None:
-        """`partitions` is the number that profiles are spread over."""
+    def __init__(
+        self,
+        codec: Codec,
+        partitions: int,
+        seal: Callable[[str], bytes],
+        namespaces: Sequence[str] = NAMESPACES,
+        caps: Caps = CAPS,
+        recalled: Sequence[recall.Recalled] = (),
+    ) -> None:
+        """`partitions`: the number that profiles are spread over; `recalled`: what a state from nothing begins with."""
         self._codec = codec
-        self._partitions = partitions
-        self._order = ranks(namespaces)
+        self.partitions = partitions
+        self.order = ranks(namespaces)  # namespace → rank
+        self._seal = seal
+        self._caps = caps
+        self._recalled = recalled
 
     def process(self, batch: Batch) -> Iterator[None]:
         """Handle one batch; yields whenever the loop may be given back. Done when exhausted.
 
-        Raises ValueError and msgspec.DecodeError on evidence that is none.
+        Raises ValueError and msgspec.DecodeError on what is neither evidence nor an order.
         """
         cache = batch.cache.get("identify")
         if not isinstance(cache, Cache):
             cache = batch.cache["identify"] = Cache()
-        known = Known(batch, cache)
-        changed: set[str] = set()
+        work = _Work(self, batch, Known(batch, cache, self._seal, self._caps))
+        if self._recalled and work.known.is_new:
+            recall.apply(work.known, self._recalled)
         for count, record in enumerate(batch.sources, 1):
             if record.value is None:
                 raise ValueError(f"evidence without a value: {record.topic}/{record.partition}/{record.offset}")
-            evidence = decode_said(record.value)
-            check(evidence.strong, evidence.weak, self._order)
-            if known.learn(evidence.strong, evidence.weak, evidence.occurred_at, evidence.session_id):
-                changed.add(evidence.weak)
+            said = decode_said(record.value)
+            work.at = record.timestamp
+            if isinstance(said, Evidence):
+                check(said.strong, said.weak, self.order)
+                work.known.learn(said)
+            else:
+                yield from work.settle(None)
+                yield from work.obey(said)
             if count % PAUSE_EVERY == 0:
                 yield
-        for identifier, before, after in reassign(changed, known, self._order):
-            if not same(before, after):
-                self._publish(batch, identifier, known.accept(identifier, after))
-            yield
-        known.write()
+        yield from work.settle(None)
+        work.known.write()
 
-    def _publish(self, batch: Batch, identifier: str, assignment: Assignment) -> None:
-        key = identifier.encode()
-        partition = partition_of(identifier, self._partitions)
-        batch.send(INBOX.name, partition, key, encode(Assigned(identifier, assignment)))
-        batch.send(IDENTITIES.name, partition, key, self._codec.encode(IDENTITIES.schema, row(identifier, assignment)))
+    def publish(self, batch: Batch, topic: str, identifier: str, value: bytes | None) -> None:
+        """Send something to the partition of an identifier's profile, or of its rows."""
+        batch.send(topic, partition_of(identifier, self.partitions), identifier.encode(), value)
+
+    def row(self, identifier: str, assignment: Assignment) -> bytes:
+        """The assignment as the topic identities has it."""
+        return self._codec.encode(IDENTITIES.schema, row(identifier, assignment))
+
+    def alert(self, identifier: str, why: str, opened_at: int, closed_at: int | None) -> bytes:
+        """That an identifier stands alone, or no longer does."""
+        reason = words.alone(why, self._caps)
+        alert = {"alert_id": alert_id(identifier), "kind": "stands_alone", "subject": identifier, "reason": reason}
+        return self._codec.encode(ALERTS.schema, alert | {"opened_at": opened_at, "closed_at": closed_at})
+
+
+class _Work:
+    """One batch. `at` is the time of the record that is handled."""
+
+    def __init__(self, stage: Identify, batch: Batch, known: Known) -> None:
+        self.known = known
+        self.at = 0
+        self._stage = stage
+        self._batch = batch
+        self._book = Book(known, stage.order)
+
+    def settle(self, ordered: Ordered | None) -> Iterator[None]:
+        """Publish what became of everything that changed, and note it with the order that changed it."""
+        pending, self.known.pending = self.known.pending, set()
+        for change in reassign(pending, self.known, self._stage.order, self.known.caps):
+            self._note_alone(change)
+            before, after = change.before.assignment, change.after.assignment
+            if not same(before, after):
+                numbered = self.known.accept(change.identifier, after)
+                self._publish(change.identifier, numbered)
+                if ordered is not None:
+                    tell = sorted({change.identifier, *persons(before), *persons(after)})
+                    note(ordered, change.identifier, numbered.version, [t for t in tell if not t.startswith("erased:")])
+            yield
+
+    def obey(self, order: Order) -> Iterator[None]:
+        """Accept or refuse an order, and let it have its effect."""
+        if isinstance(order, Finish):
+            self._finish(order)
+            return
+        ordered = self._book.enter(order)
+        if ordered is None:
+            return
+        try:
+            if isinstance(order, Erase):
+                self._erase(order, ordered)
+            else:
+                self._book.apply(order, ordered.number)
+        except Refused as refused:
+            ordered.state, ordered.reason = "refused", str(refused)
+            self._book.keep(ordered)
+            return
+        yield from self.settle(ordered)
+        self._book.keep(ordered)
+        self._tell_others(order, ordered)
+
+    def _tell_others(self, order: Order, ordered: Ordered) -> None:
+        """Keep the order for whoever has to begin from nothing, and tell the profile where it is only a word to it."""
+        if isinstance(order, Withdraw):
+            self._recall(order.withdrawn, None)
+        elif isinstance(order, Unblock):
+            seal = self.known.seal(order.identifier)
+            before = self.known.erased_before(seal)
+            message = Erased(order.identifier, before, False, ordered.number)
+            self._stage.publish(self._batch, INBOX.name, order.identifier, encode(message))
+            self._recall(order.order_id, recall.erasure(ordered, before, False, [seal]))
+        elif not isinstance(order, Erase):
+            self._recall(order.order_id, recall.order(ordered))
+
+    def _erase(self, order: Erase, ordered: Ordered) -> None:
+        known, publish, batch = self.known, self._stage.publish, self._batch
+        work = erasing.Erasing(known, self._book, order, ordered)
+        scope = work.run()
+        seals = [known.seal(each) for each in scope.whole]
+        for identifier in scope.whole:
+            if known.record(identifier).alone:
+                self._alert(identifier, None)
+            version = known.next_version()
+            assignment = Assigned(identifier, msgspec.structs.replace(UNASSIGNED, version=version))
+            publish(batch, INBOX.name, identifier, encode(assignment))
+            publish(batch, INBOX.name, identifier, encode(Erased(identifier, order.at, order.block, ordered.number)))
+            publish(batch, IDENTITIES.name, identifier, None)
+            note(ordered, identifier, version, [identifier])
+            known.forget(identifier)
+        for order_id in work.ended:
+            self._recall(order_id, None)
+        self._recall(order.order_id, recall.erasure(ordered, order.at, order.block, seals))
+
+    def _finish(self, finish: Finish) -> None:
+        ordered = find(self.known.state, finish.order_id)
+        if ordered is not None and ordered.kind == "erase" and ordered.state == "accepted":
+            erasing.finish(self.known, ordered, finish.proof)
+            self._book.keep(ordered)
+
+    def _recall(self, order_id: str, value: bytes | None) -> None:
+        self._batch.send(IDENTITY_ORDERS.name, 0, order_id.encode(), value)
+
+    def _alert(self, identifier: str, value: bytes | None) -> None:
+        partition = partition_of(identifier, self._stage.partitions)
+        self._batch.send(ALERTS.name, partition, alert_id(identifier).encode(), value)
+
+    def _note_alone(self, change: Change) -> None:
+        why = change.after.alone
+        if why == change.before.alone:
+            return
+        opened_at = self.known.record(change.identifier).alone_at or self.at
+        self.known.set_alone(change.identifier, why, opened_at)
+        value = self._stage.alert(
+            change.identifier, why or change.before.alone, opened_at, None if why else max(self.at, opened_at)
+        )
+        self._alert(change.identifier, value)
+
+    def _publish(self, identifier: str, assignment: Assignment) -> None:
+        publish = self._stage.publish
+        publish(self._batch, INBOX.name, identifier, encode(Assigned(identifier, assignment)))
+        publish(self._batch, IDENTITIES.name, identifier, self._stage.row(identifier, assignment))
+
+
+def note(ordered: Ordered, identifier: str, version: int, tell: list[str]) -> None:
+    """Note a change with the order that made it; beyond the bound only how many there were."""
+    ordered.changed_n += 1
+    if len(ordered.changed) < CHANGES_MAX:
+        ordered.changed.append(Changed(identifier, version, tell))
+
+
+def alert_id(identifier: str) -> str:
+    """The alert that an identifier stands alone."""
+    return f"stands_alone|{identifier}"
 
 
 def row(identifier: str, assignment: Assignment) -> dict[str, Any]:

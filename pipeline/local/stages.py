@@ -45,7 +45,9 @@ def stages(settings: Settings, shop: bool) -> list[Stage]:
         port = ports.free_port(settings.host)
         own = replace(settings, worker=number, worker_port=port)
         result.append(Stage(f"stitch-{number}", own, (port,), _marked(settings, f"stitch-{number}")))
-    result.append(Stage("identify", settings, (), _marked(settings, "identify")))
+    port = ports.free_port(settings.host)
+    own = replace(settings, identify_port=port)
+    result.append(Stage("identify", own, (port,), _marked(settings, "identify")))
     result.append(Stage("store", settings, (), _marked(settings, "store")))
     result.append(
         Stage(

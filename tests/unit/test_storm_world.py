@@ -40,7 +40,7 @@ from tests.truth import DIMENSIONS, Expected, answer, expected
 NOW = 1_750_000_000_000
 PARTITIONS = 8
 SCHEMAS = Settings().schemas
-CODEC, KEYRING = Codec(SCHEMAS), Keyring({"k1": b"k" * 32}, "k1")
+CODEC, KEYRING = Codec(SCHEMAS), Keyring({"k1": b"k" * 32}, "k1", sealing=b"s" * 32)
 RULES = Rules(scoring=load(SCHEMAS).scoring)
 
 
@@ -54,7 +54,7 @@ class Product:
         self.outputs: dict[str, dict[Any, dict[str, Any]]] = defaultdict(dict)
         self._chance = chance
         self._stitch = Stitch(CODEC, KEYRING, RULES, PARTITIONS, "US")
-        self._identify = Identify(CODEC, PARTITIONS)
+        self._identify = Identify(CODEC, PARTITIONS, KEYRING.seal)
         self._offset = 0
 
     def put(self, topic: str, partition: int, key: bytes | None, value: bytes | None, at_ms: int = 0) -> None:

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.identity import Edges, Link, assign, check, ranks, reassign, same
+from pipeline.domain.identity import (
+    Caps,
+    Edges,
+    Facts,
+    Link,
+    Outcome,
+    assign,
+    check,
+    ranks,
+    reassign,
+    same,
+    settle,
+)
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED, Assignment
 from tests.oracle import strangers, truth
@@ -142,16 +154,16 @@ class Growing:
         self.edges: dict[tuple[str, str], tuple[int, set[str]]] = {}
         self.assignments: dict[str, Assignment] = {}
 
-    def above(self, weak: str) -> dict[str, Link]:
-        links = {strong: link for (strong, below), link in self.edges.items() if below == weak}
+    def facts(self, weak: str) -> Facts:
+        links: dict[str, Link] = {strong: link for (strong, below), link in self.edges.items() if below == weak}
         # Sessions may be left out where there is one stronger identifier alone.
-        return links if len(links) > 1 else {strong: (at, ()) for strong, (at, _) in links.items()}
+        return Facts(links if len(links) > 1 else {strong: (at, ()) for strong, (at, _) in links.items()})
 
     def below(self, strong: str) -> list[str]:
         return [weak for above, weak in self.edges if above == strong]
 
-    def assigned(self, identifier: str) -> Assignment:
-        return self.assignments.get(identifier, UNASSIGNED)
+    def outcome(self, identifier: str) -> Outcome:
+        return Outcome(self.assignments.get(identifier, UNASSIGNED))
 
 
 @given(worlds, st.integers(1, 5), st.randoms(use_true_random=False))
@@ -166,10 +178,10 @@ def test_growing_in_any_order_ends_the_same(copies: list[Interaction], chunk: in
             before, known = graph.edges.get(edge, (at, set()))
             graph.edges[edge] = (min(at, before), known | sessions)
         looked_at = []
-        for identifier, before_it, after in reassign({w for each in part for w in each.links}, graph, ranks()):
-            assert same(before_it, graph.assigned(identifier))
-            graph.assignments[identifier] = after
-            looked_at.append(identifier)
+        for change in reassign({w for each in part for w in each.links}, graph, ranks()):
+            assert change.before == graph.outcome(change.identifier)
+            graph.assignments[change.identifier] = change.after.assignment
+            looked_at.append(change.identifier)
         assert len(looked_at) == len(set(looked_at))
         assert graph.assignments == {n: w for n, w in assign(graph.edges).items() if not same(w, UNASSIGNED)}
     assert graph.assignments == expected
@@ -184,3 +196,64 @@ def test_what_does_not_change_does_not_spread() -> None:
 
 def test_checking_an_edge() -> None:
     check(A, DEVICE, ranks())
+
+
+FEW = Caps(links=4, owners=2, reach=3, sessions=2, freed_owners=4, freed_reach=6)
+
+
+def test_an_identifier_with_too_many_owners_stands_alone_and_gives_nothing_on() -> None:
+    edges: Edges = {(A, DEVICE): (1, ["s"]), (B, DEVICE): (2, []), (C, DEVICE): (3, []), (A, COOKIE): (4, [])}
+    found = assign(edges, caps=FEW)
+    assert found[DEVICE] == UNASSIGNED
+    assert found[COOKIE].owners == (A,)
+    assert assign({**edges, (DEVICE, "x:1"): (1, [])}, ("customer", "anonymous", "device", "x"), FEW)["x:1"] == (
+        UNASSIGNED
+    )
+
+
+def test_many_identifiers_of_one_person_are_one_owner() -> None:
+    edges: Edges = {(A, f"phone:{n}"): (n, []) for n in range(3)}
+    edges |= {(f"phone:{n}", DEVICE): (n, []) for n in range(3)}
+    assert assign(edges, caps=FEW)[DEVICE].owners == (A,)
+
+
+def test_a_test_account_stands_alone_and_nobody_else_notices() -> None:
+    tested: Edges = {(C, f"anonymous:{n}"): (n, []) for n in range(4)}
+    found = assign({**tested, (A, "anonymous:0"): (9, [])}, caps=FEW)
+    assert found["anonymous:0"].owners == (A,)
+    assert found["anonymous:1"] == UNASSIGNED
+    assert assign(dict(list(tested.items())[:3]), caps=FEW)["anonymous:1"].owners == (C,)
+
+
+def test_shared_in_too_many_sessions_stands_alone_but_one_owner_may_have_any_number() -> None:
+    mine: Edges = {(A, DEVICE): (1, ["s", "t", "u"])}
+    assert assign(mine, caps=FEW)[DEVICE].owners == (A,)
+    assert assign({**mine, (B, DEVICE): (1, [])}, caps=FEW)[DEVICE] == UNASSIGNED
+
+
+def test_a_join_makes_the_only_owner_whatever_evidence_says() -> None:
+    known = {A: Outcome(UNASSIGNED), B: Outcome(UNASSIGNED)}.__getitem__
+    facts = Facts({A: (1, ())}, joined=B)
+    assert settle(facts, known).assignment == Assignment(0, (B,))
+
+
+def test_a_join_into_somebody_ambiguous_is_ambiguous() -> None:
+    shared = Outcome(Assignment(0, (A, B), 5, {}, (A, B), ambiguous=True))
+    assert settle(Facts({}, joined=PHONE), {PHONE: shared}.__getitem__).assignment == Assignment(
+        0, candidates=(A, B), ambiguous=True
+    )
+
+
+def test_parted_counts_for_whomever_the_person_has_become() -> None:
+    known = {A: Outcome(Assignment(1, (B,))), B: Outcome(UNASSIGNED), C: Outcome(UNASSIGNED)}
+    above: dict[str, Link] = {A: (1, ()), B: (2, ()), C: (3, ())}
+    assert settle(Facts(above, parted=(A,)), known.__getitem__).assignment.owners == (C,)
+    assert settle(Facts(above, parted=(C,)), known.__getitem__).assignment.owners == (B,)
+    assert settle(Facts({A: (1, ())}, parted=(A,)), known.__getitem__) == Outcome(UNASSIGNED)
+
+
+def test_somebody_erased_stays_an_owner_and_is_no_candidate() -> None:
+    erased = "erased:7.abc"
+    above: dict[str, Link] = {erased: (1, ("s",)), B: (2, ("t",))}
+    who = settle(Facts(above), lambda _: Outcome(UNASSIGNED)).assignment
+    assert who == Assignment(0, (erased, B), 2, {"s": erased, "t": B}, (B,), ambiguous=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,22 +13,12 @@ from hypothesis import strategies as st
 from pipeline.domain.identity import assign, same
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Evidence, decode_message, encode
-from pipeline.domain.state import DictState
-from pipeline.identify.known import Cache, Entry, Record
+from pipeline.identify.known import Cache, Edge, Entry, Record
 from pipeline.identify.process import Identify
-from pipeline.partition import partition_of
 from pipeline.topics import EVIDENCE, IDENTITIES, INBOX
 from tests.fakes import FakeBatch, FakeRecord, Sent
 from tests.strategies import worlds
-
-PARTITIONS = 4
-
-
-class JsonCodec:
-    """Stands in for Avro."""
-
-    def encode(self, name: str, record: dict[str, Any], /) -> bytes:
-        return json.dumps([name, record]).encode()
+from tests.unit.identify.staging import COOKIE, DEVICE, PARTITIONS, PHONE, A, B, JsonCodec, Stage, said, seal
 
 
 def evidence_of(copies: list[Interaction]) -> list[Evidence]:
@@ -45,46 +34,9 @@ def handle(
 ) -> list[Sent]:
     """Handle one batch to its end."""
     batch = FakeBatch(0, sources=records, data=data, cache=cache)
-    for _ in Identify(JsonCodec(), PARTITIONS).process(batch):
+    for _ in Identify(JsonCodec(), PARTITIONS, seal).process(batch):
         pass
     return batch.sent
-
-
-class Stage:
-    """Identify with its state, batch after batch."""
-
-    def __init__(self) -> None:
-        self.state = DictState()
-        self.cache: dict[str, object] = {}
-        self.published: dict[str, Assignment] = {}
-        self.versions: list[int] = []
-
-    def handle(self, *evidence: Evidence) -> list[Sent]:
-        records = [FakeRecord(EVIDENCE.name, 0, n, 0, None, encode(each)) for n, each in enumerate(evidence)]
-        sent = handle(records, self.state.data, self.cache)
-        for each in sent:
-            assert each.key is not None
-            assert each.value is not None
-            assert each.partition == partition_of(each.key.decode(), PARTITIONS)
-            if each.topic == INBOX.name:
-                message = decode_message(each.value)
-                assert isinstance(message, Assigned)
-                assert message.to == each.key.decode()
-                self.published[message.to] = message.assignment
-                self.versions.append(message.assignment.version)
-        return sent
-
-    def restart(self) -> None:
-        """Lose what is only in memory."""
-        self.cache = {}
-
-
-def said(strong: str, weak: str, at: int = 1, session: str = "") -> Evidence:
-    return Evidence(strong, weak, at, session, "shop", "e1")
-
-
-A, B = "customer:a", "customer:b"
-PHONE, COOKIE, DEVICE = "phone:1", "anonymous:1", "device:1"
 
 
 def test_an_assignment_goes_to_its_profile_and_to_the_store() -> None:
@@ -163,7 +115,7 @@ def test_broken_evidence_ends_the_process(value: bytes | None) -> None:
 
 def test_the_loop_is_given_back_often() -> None:
     records = [FakeRecord(EVIDENCE.name, 0, n, 0, None, encode(said(A, f"device:{n}"))) for n in range(640)]
-    pauses = list(Identify(JsonCodec(), PARTITIONS).process(FakeBatch(0, sources=records)))
+    pauses = list(Identify(JsonCodec(), PARTITIONS, seal).process(FakeBatch(0, sources=records)))
     assert len(pauses) >= 10 + 640
 
 
@@ -193,9 +145,9 @@ def test_any_order_any_batches_and_restarts_end_where_assign_does(
 def test_the_cache_is_bounded() -> None:
     cache = Cache(weight_max=10)
     for n in range(20):
-        cache.give(f"device:{n}", Entry(Record({A: 1})))
+        cache.give(f"device:{n}", Entry(Record({A: Edge(1)})))
     assert cache.take("device:0") is None
     kept = [n for n in range(20) if cache.take(f"device:{n}")]
     assert kept == [15, 16, 17, 18, 19]
-    cache.give("device:0", Entry(Record({f"customer:{n}": 1 for n in range(50)})))  # too large to keep at all
+    cache.give("device:0", Entry(Record({f"customer:{n}": Edge(1) for n in range(50)})))  # too large to keep at all
     assert cache.take("device:0") is None

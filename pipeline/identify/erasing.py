@@ -1,0 +1,130 @@
+"""Erasing a person from who is who.
+
+*Whole* are the identifiers whose only owner is that person, and the person itself: nothing of them remains but their
+seals, by which older evidence about them is known. *Shared* are weaker ones that others have a part in: there a
+nameless owner takes the person's place, so that nobody inherits what was theirs.
+
+| key | value |
+| --- | --- |
+| `e` order_id | `Scope`: whom an erasure concerns, until it is proven; then this is forgotten too |
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.domain.messages import erased_person
+from pipeline.domain.orders import Erase
+from pipeline.domain.state import Reading
+from pipeline.identify.known import Erasure, Known
+from pipeline.identify.orders import Book, Ordered, Refused
+
+WEAKER_MAX = 10_000  # below one person: more is no person, and would be too much for one transaction
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Scope(msgspec.Struct):
+    """Whom an erasure concerns."""
+
+    before: int  # ms
+    blocked: bool
+    placeholder: str
+    whole: list[str]
+    shared: list[str]
+
+
+_decode = msgspec.msgpack.Decoder(Scope).decode
+
+
+def scope(state: Reading, order_id: str) -> Scope | None:
+    """Whom an erasure that is not proven yet concerns."""
+    data = state.get(b"e" + order_id.encode())
+    return _decode(data) if data is not None else None
+
+
+def unfinished(state: Reading) -> list[str]:
+    """The erasures that are not proven yet."""
+    return [key[1:].decode() for key, _ in state.scan(b"e")]
+
+
+class Erasing:
+    """What one order to erase does. `ended`: the orders about them that no longer hold."""
+
+    def __init__(self, known: Known, book: Book, order: Erase, ordered: Ordered) -> None:
+        self._known = known
+        self._book = book
+        self._order = order
+        self._ordered = ordered
+        self.ended: list[str] = []
+
+    def run(self) -> Scope:
+        """Erase from evidence and orders; the caller tells the profiles. Raises Refused before it changes anything."""
+        order, known = self._order, self._known
+        self._book.rank(order.person)
+        owner = self._book.owner(order.person)
+        if owner is None:
+            raise Refused(
+                f"{order.person} is ambiguous: it belongs to nobody for certain. "
+                "Erase the persons who share it, or part it from them first."
+            )
+        if owner != order.person:
+            raise Refused(f"{order.person} is {owner}: erase that person.")
+        whole = self._whole()
+        shared = sorted({weak for each in whole for weak in known.weaker(each)}.difference(whole))
+        if len(shared) > WEAKER_MAX:
+            raise Refused(f"{order.person} stands over more than {WEAKER_MAX} identifiers: it is no person.")
+        done = Scope(order.at, order.block, erased_person(order.at, order.order_id), whole, shared)
+        for each in whole:
+            self._end_orders(each)
+        for each in whole:
+            self._cut(each, set(whole), done.placeholder)
+        for each in whole:
+            seal = known.seal(each)
+            before = max(order.at, known.erased_before(seal))
+            known.set_erasure(seal, Erasure(before, order.block, self._ordered.number))
+        known.state.put(b"e" + order.order_id.encode(), _encode(done))
+        return done
+
+    def _whole(self) -> list[str]:
+        """The person, and all whose only owner it is."""
+        known, start = self._known, self._order.person
+        found = {start}
+        waiting = [start]
+        while waiting:
+            for other in known.below(waiting.pop()):
+                if other not in found and known.outcome(other).assignment.owners == (start,):
+                    found.add(other)
+                    waiting.append(other)
+            if len(found) > WEAKER_MAX:
+                raise Refused(f"{start} stands over more than {WEAKER_MAX} identifiers: it is no person.")
+        return sorted(found)
+
+    def _end_orders(self, identifier: str) -> None:
+        """No order may name whom nobody may know."""
+        known = self._known
+        record = known.record(identifier)
+        about = [record.joined_by, record.freed, *record.parted.values()]
+        for other in known.dependents(identifier):
+            its = known.record(other)
+            about += [its.joined_by if its.joined == identifier else "", its.parted.get(identifier, "")]
+        for order_id in filter(None, about):
+            if self._book.end(order_id, "somebody it named was erased", forget=True) is not None:
+                self.ended.append(order_id)
+
+    def _cut(self, identifier: str, whole: set[str], placeholder: str) -> None:
+        known = self._known
+        for strong in list(known.record(identifier).above):
+            known.cut(strong, identifier)
+        if known.record(identifier).links > known.caps.links:  # edges beyond the cap are known from above only
+            for strong in known.stronger_beyond(identifier):
+                known.cut(strong, identifier)
+        for weak in known.weaker(identifier):
+            known.cut(identifier, weak, "" if weak in whole else placeholder)
+
+
+def finish(known: Known, ordered: Ordered, proof: bytes) -> None:
+    """Keep the proof of an erasure, and forget whom it concerned."""
+    ordered.state, ordered.said, ordered.changed = "finished", {"at": ordered.said.get("at")}, []
+    ordered.proof = proof
+    known.state.put(b"e" + ordered.order_id.encode(), None)

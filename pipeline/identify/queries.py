@@ -1,0 +1,116 @@
+"""What identify answers: who somebody is and why, what became of an order, whom an erasure concerns."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from pipeline.engine import Engine, Store
+from pipeline.identify import erasing, explain, orders
+from pipeline.internal import Answering, Freshness
+
+WAIT_S_MAX = 10.0
+LIMIT_MAX = 1_000
+LOOK_EVERY_S = 0.02  # while somebody waits for an order; batches are 50 ms apart
+
+
+class Identity(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+
+
+class Order(msgspec.Struct, forbid_unknown_fields=True):
+    order_id: str
+    wait_s: float = 0.0
+
+
+class Orders(msgspec.Struct, forbid_unknown_fields=True):
+    limit: int = 50
+    before: int | None = None
+
+
+class Alone(msgspec.Struct, forbid_unknown_fields=True):
+    limit: int = 100
+    after: str = ""
+
+
+class Erasure(msgspec.Struct, forbid_unknown_fields=True):
+    order_id: str
+
+
+class Erasures(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class Queries:
+    """The answers, from committed state."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def service(self, token: str, host: str, port: int) -> Answering:
+        """The server that gives them."""
+        questions: dict[str, Any] = {
+            "/internal/identity": (Identity, self.identity),
+            "/internal/order": (Order, self.order),
+            "/internal/orders": (Orders, self.orders),
+            "/internal/alone": (Alone, self.alone),
+            "/internal/erasure": (Erasure, self.erasure),
+            "/internal/erasures": (Erasures, self.erasures),
+        }
+        return Answering(questions, token, host, port)
+
+    def _state(self, freshness: Freshness) -> Store:
+        store, as_of_ms = self._engine.state(0)
+        freshness.saw(as_of_ms)
+        return store
+
+    async def identity(self, asked: Identity) -> dict[str, Any]:
+        """Who an identifier is, with everything that is theirs or may be."""
+        freshness = Freshness()
+        return {**explain.Explaining(self._state(freshness)).identity(asked.id), **freshness.told()}
+
+    async def order(self, asked: Order) -> dict[str, Any]:
+        """What became of an order; waits for it."""
+        ends_at = asyncio.get_running_loop().time() + min(asked.wait_s, WAIT_S_MAX)
+        while True:
+            ordered = orders.find(self._state(Freshness()), asked.order_id)
+            if ordered is not None:
+                return explain.order_json(ordered)
+            if asyncio.get_running_loop().time() >= ends_at:
+                return {"order_id": asked.order_id, "state": "unknown"}
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def orders(self, asked: Orders) -> dict[str, Any]:
+        """Orders, newest first."""
+        found = list(orders.newest(self._state(Freshness()), asked.before, min(asked.limit, LIMIT_MAX)))
+        more = found[-1].number if len(found) == min(asked.limit, LIMIT_MAX) and found[-1].number > 1 else None
+        return {"orders": [explain.order_json(each) for each in found], "next": more}
+
+    async def alone(self, asked: Alone) -> dict[str, Any]:
+        """Who stands alone because of a cap."""
+        found, more = explain.alone(self._state(Freshness()), min(asked.limit, LIMIT_MAX), asked.after)
+        return {"alone": found, "next": more}
+
+    async def erasure(self, asked: Erasure) -> dict[str, Any]:
+        """An erasure: whom it concerns while it is under way, its proof afterwards."""
+        state = self._state(Freshness())
+        ordered = orders.find(state, asked.order_id)
+        if ordered is None or ordered.kind != "erase":
+            return {"state": "unknown", "reason": "", "whole": [], "shared": [], "proof": None}
+        scope = erasing.scope(state, asked.order_id)
+        return {
+            "state": ordered.state,
+            "reason": ordered.reason,
+            "number": ordered.number,
+            "before": scope.before if scope is not None else ordered.said.get("at"),
+            "blocked": scope.blocked if scope is not None else bool(ordered.said.get("block")),
+            "whole": scope.whole if scope is not None else [],
+            "shared": explain.shared(state, scope) if scope is not None else [],
+            "proof": msgspec.json.decode(ordered.proof) if ordered.state == "finished" else None,
+        }
+
+    async def erasures(self, asked: Erasures) -> dict[str, Any]:
+        """The erasures that are not proven yet."""
+        return {"unfinished": erasing.unfinished(self._state(Freshness()))}

@@ -1,0 +1,70 @@
+"""What outlives even the state: orders that hold and seals of the erased, in the compacted topic identity.orders.
+
+A stage that begins from nothing (its changelog is gone, and all events are read anew) reads them first: so what was
+erased stays erased, what was parted stays parted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from pipeline.identify.known import Erasure, Known
+from pipeline.identify.orders import Ordered, keep
+
+
+class Recalled(msgspec.Struct):
+    """One record of identity.orders, as JSON. Of an erasure: seals, and nobody's name."""
+
+    kind: str  # 'join', 'part', 'free' or 'erase'
+    order_id: str
+    number: int
+    said: dict[str, Any] = {}
+    before: int = 0  # ms
+    blocked: bool = False
+    seals: list[str] = []  # in hex
+
+
+_encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Recalled).decode
+
+
+def order(ordered: Ordered) -> bytes:
+    """An accepted order as a record."""
+    return _encode(Recalled(ordered.kind, ordered.order_id, ordered.number, ordered.said))
+
+
+def erasure(ordered: Ordered, before: int, blocked: bool, seals: Iterable[bytes]) -> bytes:
+    """An erasure as a record; also the order that ends a blocking."""
+    hexed = [seal.hex() for seal in seals]
+    return _encode(Recalled("erase", ordered.order_id, ordered.number, before=before, blocked=blocked, seals=hexed))
+
+
+def apply(known: Known, recalled: Iterable[Recalled]) -> None:
+    """Let them hold, before there is any evidence."""
+    for each in sorted(recalled, key=lambda one: one.number):
+        known.counters.orders = max(known.counters.orders, each.number)
+        if each.kind == "erase":
+            _erase(known, each)
+            continue
+        said = each.said
+        if each.kind == "join":
+            record = known.change(said["from_id"])
+            record.joined, record.joined_by = said["into_id"], each.order_id
+            known.depends(said["from_id"], said["into_id"], holds=True)
+            known.pending.add(said["from_id"])
+        elif each.kind == "part":
+            known.change(said["identifier"]).parted[said["person"]] = each.order_id
+            known.depends(said["identifier"], said["person"], holds=True)
+        elif each.kind == "free":
+            known.change(said["identifier"]).freed = each.order_id
+        keep(known.state, Ordered(each.order_id, each.number, each.kind, "accepted", said=said))
+
+
+def _erase(known: Known, each: Recalled) -> None:
+    for text in each.seals:
+        seal = bytes.fromhex(text)
+        before = max(each.before, known.erased_before(seal))
+        known.set_erasure(seal, Erasure(before, each.blocked, each.number))

@@ -1,0 +1,111 @@
+"""Erasing a person: nothing names them afterwards, nobody inherits, older evidence does not count."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.domain.messages import UNASSIGNED, Assignment, Erased
+from pipeline.identify import erasing, recall
+from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, Stage, said
+
+
+def couple() -> Stage:
+    """A has a cookie of her own; she and B share a phone."""
+    stage = Stage()
+    stage.handle(
+        said(A, COOKIE, 5, "s"), said(A, PHONE, 6, "call1"), said(B, PHONE, 8, "call2"), said(COOKIE, DEVICE, 7)
+    )
+    return stage
+
+
+def test_what_was_hers_alone_goes_whole_and_what_was_shared_keeps_a_nameless_owner() -> None:
+    stage = couple()
+    ordered = stage.erase(A, at=100)
+    assert ordered.state == "accepted"
+    assert stage.erased == {each: Erased(each, 100, False, 1) for each in (A, COOKIE, DEVICE)}
+    assert stage.who(A) == stage.who(COOKIE) == stage.who(DEVICE) == UNASSIGNED
+    assert stage.identities[COOKIE] is None
+    nameless = "erased:100.o1"
+    assert stage.who(PHONE) == Assignment(
+        0, (nameless, B), 8, {"call1": nameless, "call2": B}, candidates=(B,), ambiguous=True
+    )
+    scope = erasing.scope(stage.state, "o1")
+    assert scope is not None
+    assert (scope.whole, scope.shared) == (sorted([A, COOKIE, DEVICE]), [PHONE])
+    assert erasing.unfinished(stage.state) == ["o1"]
+
+
+def test_afterwards_nothing_names_them() -> None:
+    stage = couple()
+    stage.join(EMAIL, A)
+    stage.part("phone:2", A)
+    stage.erase(A)
+    stage.finish("o3")
+    assert erasing.unfinished(stage.state) == []
+    for name in (A, COOKIE, DEVICE, EMAIL, '"e1"'):
+        assert stage.holds(name) == [], name
+    assert stage.orders["o1"] is stage.orders["o2"] is None
+    assert b"customer" not in (stage.orders["o3"] or b"")
+
+
+def test_older_evidence_does_not_come_back_and_newer_starts_afresh() -> None:
+    stage = couple()
+    stage.erase(A, at=100)
+    stage.finish("o1")
+    stage.restart()
+    before = dict(stage.state.data)
+    assert stage.handle(said(A, COOKIE, 5, "s"), said(A, PHONE, 99), said(C, COOKIE, 7)) == []
+    assert stage.state.data == before
+    stage.handle(said(A, COOKIE, 100, "new"), said(A, PHONE, 120))
+    assert stage.who(COOKIE).owners == (A,)
+    assert stage.who(PHONE).owners == ("erased:100.o1", B, A)
+
+
+def test_what_had_arrived_before_counts_as_before_whatever_time_it_claims() -> None:
+    stage = couple()
+    stage.erase(A, at=100)
+    late = msgspec.structs.replace(said(A, COOKIE, 103), since=99)
+    assert stage.handle(late) == []
+
+
+def test_the_other_owner_inherits_nothing() -> None:
+    stage = couple()
+    stage.erase(A, at=100)
+    who = stage.published[PHONE]
+    assert who.owner(PHONE, "call1", 50) != B
+    assert who.owner(PHONE, "", 7) != B
+    assert who.owner(PHONE, "call2", 50) == B
+    stage.erase(B, at=200)
+    assert stage.who(PHONE).candidates == ()
+    assert stage.who(PHONE).owners == ("erased:100.o1", "erased:200.o2")
+
+
+def test_the_blocked_stay_away_until_unblocked() -> None:
+    stage = couple()
+    stage.erase(A, at=100, block=True)
+    assert stage.handle(said(A, COOKIE, 500)) == []
+    assert stage.unblock("customer:unknown").state == "refused"
+    assert stage.unblock(A).state == "accepted"
+    assert stage.erased[A] == Erased(A, 100, False, 3)
+    stage.handle(said(A, "anonymous:2", 500))
+    assert stage.who("anonymous:2").owners == (A,)
+    assert stage.handle(said(A, "anonymous:2", 99)) == []
+
+
+def test_whom_it_cannot_mean_is_refused() -> None:
+    stage = couple()
+    assert f"{COOKIE} is {A}: erase that person" in stage.erase(COOKIE).reason
+    assert "ambiguous" in stage.erase(PHONE).reason
+    assert stage.erase("customer:unknown").state == "accepted"
+
+
+def test_from_nothing_the_erased_stay_erased() -> None:
+    stage = couple()
+    stage.erase(A, at=100)
+    kept = [recall.decode(value) for value in stage.orders.values() if value is not None]
+    again = Stage(recalled=kept)
+    again.handle(said(A, COOKIE, 5), said(A, PHONE, 6), said(B, PHONE, 8))
+    assert again.who(COOKIE) == UNASSIGNED
+    assert again.who(PHONE).owners == (B,)
+    again.handle(said(A, COOKIE, 101))
+    assert again.who(COOKIE).owners == (A,)
