@@ -40,6 +40,7 @@ class Explaining:
         rows = [self._row(each) for each in near[:IDENTIFIERS_MAX]]
         ids = dict.fromkeys(order_id for row in rows for order_id in row["orders"])
         orders = [order_json(found) for order_id in ids if (found := find(self._state, order_id)) is not None]
+        orders.sort(key=lambda each: -int(each["number"]))
         return {
             "id": identifier,
             "person": who,
