@@ -17,6 +17,11 @@ EVENTS_ACCEPTED = Counter(
 EVENTS_REJECTED = Counter(
     "throughline_events_rejected_total", "Events that the collector or stitch refused, by reason.", ["stage", "reason"]
 )
+EVENTS_DROPPED = Counter(
+    "throughline_events_dropped_total",
+    "Events and copies that stitch did not keep: about somebody who was erased after them, or who is blocked.",
+    ["reason"],
+)
 COLLECT_SECONDS = Histogram(
     "throughline_collect_seconds",
     "From a request's arrival at the collector to its answer, the broker's acknowledgement included.",

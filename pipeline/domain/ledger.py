@@ -9,11 +9,12 @@ Rows of days that have left the bounds (`Rules.evidence`) stand as they were las
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Set as AbstractSet
 from operator import attrgetter
 
 from pipeline.domain.records import Held, Ledger
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import Piece, ScoreRow, piece, retraction, rows
+from pipeline.domain.scores import NO_SCORES, Piece, ScoreRow, piece, retraction, rows
 from pipeline.domain.shelves import Shelves
 
 PAST_DAYS = 400  # remembered days with a row but no evidence left
@@ -34,11 +35,17 @@ def learn(ledger: Ledger, new: Piece, rules: Rules) -> bool:
 
 
 def retell(
-    ledger: Ledger, held: Held, shelves: Shelves, since: int | None, rules: Rules
+    ledger: Ledger,
+    held: Held,
+    shelves: Shelves,
+    since: int | None,
+    rules: Rules,
+    taken: AbstractSet[tuple[str, str, str]] = frozenset(),
 ) -> tuple[Ledger, list[ScoreRow]]:
     """The ledger made anew from what is held (`shelves` arranges what is shown of it), and the rows that change.
 
     `since`: the first day whose row is still to be written for pieces that are in the ledger, None where there is none.
+    `taken`: events (identifier, source, event_id) that were held, and were taken away.
     A day that has lost all its evidence, because it is somebody else's now or a better copy says otherwise, gets a row
     that takes its figures back; one whose evidence has only become too old keeps its row.
     """
@@ -53,7 +60,7 @@ def retell(
     new = Ledger(scoring.version, shelves.pieces, [day for day in ledger.past if day not in days])
     added = set(new.pieces).difference(ledger.pieces)
     gone = set(ledger.pieces).difference(new.pieces)
-    lost = _lost(gone, held, rules) if gone else set()
+    lost = _lost(gone, held, taken, rules) if gone else set()
     changed = {p.day for p in added}.difference(ledger.past)  # what only came back has its row
     changed.update(p.day for p in lost)
     if since is not None:
@@ -65,10 +72,22 @@ def retell(
     return new, result
 
 
-def _lost(gone: set[Piece], held: Held, rules: Rules) -> set[Piece]:
+def wiped(ledger: Ledger, person: str, rules: Rules) -> tuple[Ledger, list[ScoreRow]]:
+    """The ledger of somebody who was erased, and the rows of which no evidence is left: none of them stands."""
+    days = set(ledger.past)
+    if ledger.definition == rules.scoring.version:
+        days.difference_update(p.day for p in ledger.pieces)  # `retell` looks after these
+        left = Ledger(ledger.definition, ledger.pieces, [])
+    else:
+        days.update(p.day for p in ledger.pieces)
+        left = Ledger(rules.scoring.version, [], [])
+    return left, [ScoreRow(person, day, ledger.definition, NO_SCORES) for day in sorted(days)]
+
+
+def _lost(gone: set[Piece], held: Held, taken: AbstractSet[tuple[str, str, str]], rules: Rules) -> set[Piece]:
     """Of the pieces that are no longer in, those that no longer are so, and not merely too old to be kept."""
     shown = {piece(x, experience) for x in held.shown if (experience := rules.scoring.experience(x)) is not None}
-    events = held.events()
+    events = held.events() | taken
     return {p for p in gone if p.event in events and p not in shown}
 
 

@@ -17,16 +17,28 @@ record, so that what one event costs does not grow with what the profile holds.
 
 `event`, `sender` and so on are 16-byte hashes. Values are MessagePack arrays; they hold each other in one direction
 only, so the garbage collector need not look at them (`gc=False`).
+
+Two kinds of records name nobody. Their keys hold seals (`Keyring.seal`), which only lead back from an identifier that
+one has already:
+
+| key | value |
+| --- | --- |
+| z seal | `Erasure`: what of that profile is not kept |
+| y pair | the version of an assignment that says nothing: the profile's own, or a sender's that gives it nothing |
+
+`pair` is a hash of the profile's and the sender's seals. So of a link that is over no name remains, and still an older
+word of it is known to be older (2026-11-24).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
 
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.messages import UNASSIGNED, Assignment
+from pipeline.domain.messages import UNASSIGNED, Assignment, is_erased
 from pipeline.domain.scores import Experience, Piece
 from pipeline.domain.state import Reading
 
@@ -39,6 +51,12 @@ LENT = b"v"
 ALIAS = b"l"
 SESSION = b"m"
 LEDGER = b"e"
+PROFILE = b"p"  # what all keys begin with that name a profile
+ERASURE = b"z"
+HEARD = b"y"
+
+NAME_BYTES = 16  # of the hash of an identifier, a session or an event
+UNCOUNTED = -1  # in place of a definition: no cell was told of the interaction
 
 
 class Head(msgspec.Struct, array_like=True, gc=False):
@@ -55,7 +73,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An interaction as stored, and who was told what of it, so that this can be taken back exactly."""
 
     interaction: Interaction
-    definition: int
+    definition: int  # or UNCOUNTED
     experience: Experience | None  # what its cell was told, by that definition
     told: tuple[str, ...] = ()  # other persons who have a copy of it, whether it still is theirs or not
 
@@ -72,9 +90,15 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     occurred_at: int
     touchpoint: str
     channel: str
-    definition: int
+    definition: int  # or UNCOUNTED
     experience: Experience | None
     told: tuple[str, ...]
+    session_id: str = ""
+
+    @property
+    def since(self) -> int:
+        """As of the interaction."""
+        return min(self.occurred_at, self.precedence[0])
 
 
 class Lent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -96,6 +120,25 @@ class Sender(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     identifier: str
     assignment: Assignment
+
+
+class Erasure(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was erased of a profile, and is not kept when it comes again."""
+
+    before: int = 0  # whatever occurred or arrived before (ms)
+    blocked: bool = False  # and whatever comes afterwards
+    order: int = 0  # the number of the order that `blocked` is from
+
+    def refuses(self, since: int) -> str:
+        """Why an interaction of which `since` was the first sign is not kept: 'erased', 'blocked'; '' where it is."""
+        if since < self.before:
+            return "erased"
+        return "blocked" if self.blocked else ""
+
+    def merged(self, other: Erasure) -> Erasure:
+        """Both of them: in whatever order they came."""
+        newer = max(self, other, key=lambda each: (each.order, each.blocked))
+        return Erasure(max(self.before, other.before), newer.blocked, newer.order)
 
 
 class Alias(msgspec.Struct, array_like=True, gc=False):
@@ -123,6 +166,29 @@ decode_lent = msgspec.msgpack.Decoder(Lent).decode
 decode_alias = msgspec.msgpack.Decoder(Alias).decode
 decode_ledger = msgspec.msgpack.Decoder(Ledger).decode
 decode_time = msgspec.msgpack.Decoder(int).decode
+decode_erasure = msgspec.msgpack.Decoder(Erasure).decode
+decode_version = msgspec.msgpack.Decoder(int).decode
+
+
+def erasure(state: Reading, seal: bytes, recalled: Mapping[bytes, Erasure]) -> Erasure | None:
+    """What is known of a profile's erasure: in the state, and beside it."""
+    data = state.get(ERASURE + seal)
+    told = recalled.get(seal)
+    if data is None:
+        return told
+    known = decode_erasure(data)
+    return known if told is None else known.merged(told)
+
+
+def heard_key(profile: bytes, sender: bytes) -> bytes:
+    """The key of kind y, from the seals of a profile and of whose word it is (the same, where it is its own)."""
+    return HEARD + blake2b(profile + sender, digest_size=NAME_BYTES).digest()
+
+
+def heard(state: Reading, profile: bytes, sender: bytes) -> int:
+    """The version of the newest word that said nothing; 0 where there was none."""
+    data = state.get(heard_key(profile, sender))
+    return decode_version(data) if data is not None else 0
 
 
 def prefix(identifier: str) -> bytes:
@@ -132,12 +198,12 @@ def prefix(identifier: str) -> bytes:
 
 def name(text: str) -> bytes:
     """16 bytes for an identifier or a session in a key."""
-    return blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(text.encode(), digest_size=NAME_BYTES).digest()
 
 
 def event_name(source: str, event_id: str) -> bytes:
     """16 bytes for an event in a key."""
-    return blake2b(f"{source}\x00{event_id}".encode(), digest_size=16).digest()
+    return blake2b(f"{source}\x00{event_id}".encode(), digest_size=NAME_BYTES).digest()
 
 
 class Held:
@@ -156,10 +222,12 @@ class Held:
         for _, value in state.scan(start + SENDER):
             sender = decode_sender(value)
             self.senders[sender.identifier] = sender.assignment
+        # What an erased owner would have got, had it not come after the erasure, stays here.
         self.shown: list[Interaction] = [
             x
             for each in self.kept.values()
-            if assignment.owner(person, (x := each.interaction).session_id, x.occurred_at) == person
+            if (owner := assignment.owner(person, (x := each.interaction).session_id, x.occurred_at)) == person
+            or is_erased(owner)
         ]
         for lent in self.lent.values():
             if lent.belongs_to(person, self.senders.get(lent.interaction.identifier, UNASSIGNED)):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pipeline.domain.consent import ANALYSIS, refuses
 from pipeline.domain.interaction import Answer, Interaction
 
 DIMENSIONS = ("effectiveness", "ease", "emotion")
@@ -131,7 +132,9 @@ class Scoring:
     observed: Mapping[str, Observation] = field(default_factory=dict)  # event type → what it says
 
     def experience(self, interaction: Interaction) -> Experience | None:
-        """What the interaction says of how well the person was served. None: nothing."""
+        """What the interaction says of how well the person was served. None: nothing, or it may not be asked."""
+        if interaction.consent and refuses(interaction, ANALYSIS):
+            return None
         if interaction.answer is not None:
             return self._asked(interaction.answer)
         observation = self.observed.get(interaction.type)
@@ -237,3 +240,8 @@ def rows(person: str, pieces: Sequence[Piece], since_day: int, scoring: Scoring)
 def retraction(person: str, day: int, scoring: Scoring) -> ScoreRow:
     """The row that takes a day's row back."""
     return ScoreRow(person, day, scoring.version, NO_SCORES)
+
+
+def is_retraction(row: ScoreRow) -> bool:
+    """Whether a row takes an earlier one back."""
+    return row.scores == NO_SCORES

@@ -7,24 +7,27 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.messages import Assignment, Slice
+from pipeline.domain.messages import Assignment, Slice, is_erased
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def persons(assignment: Assignment) -> set[str]:
-    """Everyone whom an assignment names as an owner of something."""
+    """Everyone whom an assignment names as an owner of something, but for those who were erased."""
     named = set(assignment.owners)
     named.update(assignment.sessions.values())
     named.discard("")
-    return named
+    return {person for person in named if not is_erased(person)}
 
 
 def concerning(assignment: Assignment, person: str) -> Assignment:
     """The assignment without what makes no difference to that person: it gives them the same interactions.
 
-    Other people's sessions count only for the first owner, whose all the rest would be.
+    Other people's sessions count only for the first owner, whose all the rest would be. Whoever gets nothing is told
+    nothing of others.
     """
+    if person not in persons(assignment):
+        return Assignment(assignment.version)
     first = bool(assignment.owners) and assignment.owners[0] == person
     sessions = {s: p if p == person else "" for s, p in assignment.sessions.items() if first or p == person}
     return msgspec.structs.replace(assignment, sessions=sessions)

@@ -9,17 +9,21 @@ One Stitch serves all partitions of a worker; batches of different partitions ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from pipeline import metrics
 from pipeline.domain import messages, rollup
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, Interaction
 from pipeline.domain.messages import Misfiled
+from pipeline.domain.opened import NOTHING_RECALLED, Seal
 from pipeline.domain.profile import Step, Work
 from pipeline.domain.reasons import Reason, Rejected
+from pipeline.domain.records import Erasure, name
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import DIMENSIONS, Experience, ScoreRow
 from pipeline.domain.validate import interaction
@@ -40,6 +44,11 @@ def _nobody(changed: set[str]) -> None:
     """For those whom nobody watches."""
 
 
+def _count(dropped: Counter[str]) -> None:
+    for reason, n in dropped.items():
+        metrics.EVENTS_DROPPED.labels(reason).inc(n)
+
+
 class Stitch:
     """The whole work on one batch, for every batch of a worker."""
 
@@ -51,18 +60,25 @@ class Stitch:
         partitions: int,
         region: str,
         watch: Callable[[set[str]], None] = _nobody,
+        seal: Seal = name,
+        recalled: Mapping[bytes, Erasure] = NOTHING_RECALLED,
     ) -> None:
-        """`partitions`: of the topics that stitch reads. `watch` hears which profiles changed, after the commit."""
+        """`partitions`: of the topics that stitch reads. `watch` hears which profiles changed, after the commit.
+
+        `seal` is the keyring's (by default for tests: without a secret), `recalled` what `erasures` has read.
+        """
         self._codec = codec
         self._keyring = keyring
         self._rules = rules
         self._partitions = partitions
         self._region = region
         self._watch = watch
+        self._seal = seal
+        self._recalled = recalled
 
     def process(self, batch: Batch) -> Iterator[None]:
         """Do the batch, yielding every few records so that the loop can be given back. Exhaust it, or give it up."""
-        work = Work(batch, self._rules, batch.cache)
+        work = Work(batch, self._rules, batch.cache, self._seal, self._recalled)
         for n, record in enumerate(batch.inbox, 1):
             self._take_message(batch, work, record)
             if n % PAUSE == 0:
@@ -80,6 +96,8 @@ class Stitch:
         self._send_cells(batch, work)
         if changed := work.step.changed:
             batch.after_commit(lambda: self._watch(changed))
+        if dropped := work.step.dropped:
+            batch.after_commit(lambda: _count(dropped))
 
     def _take_event(self, batch: Batch, work: Work, record: Record) -> None:
         """A record of a channel's topic."""
@@ -100,11 +118,11 @@ class Stitch:
             raise Rejected(Reason.TOMBSTONE)
         schema, channel = _SCHEMAS[record.topic]
         try:
-            name, event = self._codec.decode(value)
+            found, event = self._codec.decode(value)
         except (UnknownSchema, BrokenAvro, Oversize) as problem:
             raise Rejected(_REASONS[type(problem)], str(problem)) from problem
-        if name != schema:
-            raise Rejected(Reason.UNKNOWN_SCHEMA, f"{name} does not belong on this topic")
+        if found != schema:
+            raise Rejected(Reason.UNKNOWN_SCHEMA, f"{found} does not belong on this topic")
         return interaction(event, channel, record.timestamp, self._keyring, self._region)
 
     def _take_message(self, batch: Batch, work: Work, record: Record) -> None:
@@ -143,15 +161,18 @@ class Stitch:
             batch.send(EVIDENCE.name, 0, evidence.weak.encode(), messages.encode(evidence))
         step.evidence.clear()
         for row in step.scores:
-            key = f"{row.person}|{row.day}|{row.definition}".encode()
-            batch.send(CUSTOMER_SCORES.name, batch.partition, key, encode(CUSTOMER_SCORES.schema, score(row)))
+            value = encode(CUSTOMER_SCORES.schema, score(row))
+            batch.send(CUSTOMER_SCORES.name, batch.partition, _score_key(row), value)
         step.scores.clear()
+        for row in step.unscored:  # nothing may say any more that there was one
+            batch.send(CUSTOMER_SCORES.name, batch.partition, _score_key(row), None)
+        step.unscored.clear()
 
     def _send_cells(self, batch: Batch, work: Work) -> None:
         for key, cell in work.rollup.cells.items():
-            name = f"{key.window_start}|{key.touchpoint}|{key.channel}|{batch.partition}|{key.definition}".encode()
+            cell_key = f"{key.window_start}|{key.touchpoint}|{key.channel}|{batch.partition}|{key.definition}".encode()
             value = self._codec.encode(TOUCHPOINT_SCORES.schema, rollup.fields(key, batch.partition, cell))
-            batch.send(TOUCHPOINT_SCORES.name, batch.partition, name, value)
+            batch.send(TOUCHPOINT_SCORES.name, batch.partition, cell_key, value)
 
     def _reject(self, batch: Batch, record: Record, refused: Rejected) -> None:
         """Set a record aside, with where it came from and its bytes (as many as one record can hold)."""
@@ -174,6 +195,10 @@ class Stitch:
             "value": value,
         }
         batch.send(REJECTED.name, batch.partition, origin.encode(), self._codec.encode(REJECTED.schema, rejected))
+
+
+def _score_key(row: ScoreRow) -> bytes:
+    return f"{row.person}|{row.day}|{row.definition}".encode()
 
 
 def entry(x: Interaction, experience: Experience | None) -> dict[str, Any]:

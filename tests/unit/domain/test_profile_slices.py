@@ -113,7 +113,7 @@ def test_whoever_was_told_of_a_copy_hears_of_a_better_one_whosever_it_is_now() -
     nobodys = Assignment(2, (), None, {}, ("customer:a", "customer:b"), True)
     advance(state, [Assigned("device:d", nobodys)], RULES)
     better = made("device:d", session_id="s", received=1)
-    assert store(state, better).messages == [Slice("customer:a", "device:d", nobodys, (better,))]
+    assert store(state, better).messages == [Slice("customer:a", "device:d", Assignment(2), (better,))]
 
 
 # What it is told
