@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -77,13 +77,6 @@ def partitions_of(topic: Topic, settings: Settings) -> int:
     return settings.partitions if topic.partitions is None else topic.partitions
 
 
-def _configuration(topic: Topic) -> dict[str, str]:
-    config = {"cleanup.policy": topic.cleanup, "retention.ms": str(topic.retention_ms)}
-    if topic.log_append_time:
-        config["message.timestamp.type"] = "LogAppendTime"
-    return config | topic.config
-
-
 async def create_topics(settings: Settings, topics: Iterable[Topic] = TOPICS) -> list[str]:
     """Create the topics that are missing; returns their names. Safe to repeat, also by several at once.
 
@@ -101,7 +94,7 @@ async def create_topics(settings: Settings, topics: Iterable[Topic] = TOPICS) ->
             return []
         answer = await client.create_topics(
             [
-                NewTopic(t.name, partitions_of(t, settings), settings.replicas, topic_configs=_configuration(t))
+                NewTopic(t.name, partitions_of(t, settings), settings.replicas, topic_configs=t.configuration)
                 for t in missing
             ]
         )
@@ -180,3 +173,27 @@ async def _committed(client: AIOKafkaAdminClient, group: str) -> dict[TopicParti
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.1)
+
+
+async def committed(settings: Settings, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    """How far a group has read, where it has committed anything. Raises aiokafka's errors."""
+    client = admin(settings)
+    await client.start()
+    try:
+        return await _committed(client, group)
+    finally:
+        await client.close()
+
+
+async def members(settings: Settings, groups: Sequence[str]) -> dict[str, int]:
+    """Group → how many members it has, for those that have any. Raises aiokafka's errors."""
+    client = admin(settings)
+    await client.start()
+    try:
+        for group in groups:
+            await _committed(client, group)  # a new broker has to make its offsets topic first
+        answers = await client.describe_consumer_groups(list(groups))
+        found = {each[1]: len(each[5]) for answer in answers for each in answer.groups}
+        return {group: count for group, count in found.items() if count}
+    finally:
+        await client.close()

@@ -1,4 +1,11 @@
-"""The flow as data: every topic once, with its key, schema, cleanup, writers and readers."""
+"""The flow as data: every topic once, with its key, schema, cleanup, writers and readers.
+
+Decisions
+- 2026-11-24 What a newer record or a tombstone replaced is gone from a compacted topic within a day
+  (`max.compaction.lag.ms`). Kafka cleans closed segments only, and closes one at the first record that comes after
+  `segment.ms`: so where nothing at all is written, the last segment keeps what it has until something is.
+- 2026-11-24 interactions.rejected is compacted as well: a dead letter is taken out by a tombstone under its key.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +13,10 @@ from dataclasses import dataclass, field
 
 from pipeline.domain.interaction import CHANNELS
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+COMPACTED_MS_MAX = DAY_MS  # in a compacted topic: until a replaced record is gone from disk
+SEGMENT_MS = 6 * HOUR_MS  # then a new segment begins, so that the one before can be compacted in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +28,23 @@ class Topic:
     schema: str  # a file of schemas/avro without its ending, or 'messagepack' for what stays inside
     writers: tuple[str, ...]
     readers: tuple[str, ...]
-    cleanup: str = "delete"  # or 'compact'
+    cleanup: str = "delete"  # or 'compact', or 'compact,delete'
     retention_ms: int = -1  # −1: kept until compacted, or deleted behind the readers' committed offsets
     partitions: int | None = None
     log_append_time: bool = False  # the broker's clock, so that history can be imported
     delete_committed: bool = False  # records are deleted once every reader has committed them
     read_whole: bool = False  # each reader starts from the beginning, and commits nothing: there is no lag
     config: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> dict[str, str]:
+        """What the broker is told of it."""
+        config = {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms)}
+        if "compact" in self.cleanup.split(","):
+            config |= {"max.compaction.lag.ms": str(COMPACTED_MS_MAX), "segment.ms": str(SEGMENT_MS)}
+        if self.log_append_time:
+            config["message.timestamp.type"] = "LogAppendTime"
+        return config | self.config
 
 
 def written_by(stage: str) -> tuple[Topic, ...]:
@@ -80,8 +100,16 @@ CUSTOMER_SCORES = Topic(
     "scores.customers", "person, day, definition", "customer_score", ("stitch",), ("store",), cleanup="compact"
 )
 TOUCHPOINT_SCORES = Topic("scores.touchpoints", "cell", "touchpoint_score", ("stitch",), ("store",), cleanup="compact")
-REJECTED = Topic("interactions.rejected", "origin", "rejected", ("stitch",), ("store",), retention_ms=90 * DAY_MS)
-ALERTS = Topic("alerts", "alert", "alert", ("identify",), ("store",), cleanup="compact")
+REJECTED = Topic(
+    "interactions.rejected",
+    "origin",
+    "rejected",
+    ("stitch", "serve"),  # serve: only tombstones, for what was of somebody who is erased
+    ("store",),
+    cleanup="compact,delete",
+    retention_ms=90 * DAY_MS,
+)
+ALERTS = Topic("alerts", "alert_id", "alert", ("identify",), ("store",), cleanup="compact")
 AUDIT = Topic("audit", "audit_id", "audit", ("serve",), ("store",), retention_ms=400 * DAY_MS)
 IDENTITY_ORDERS = Topic(
     "identity.orders",
