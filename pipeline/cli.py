@@ -26,6 +26,7 @@ PROCESSES = {
     "serve": "pipeline.serve.main",
     "shop": "pipeline.local.shop",
 }
+SERVICES = frozenset({"broker", "clickhouse"})  # they run also while the keys are migrated
 FAILED, WRONG_CALL = 1, 2
 
 
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _prepare(settings)
         case "import":
             _import(settings, options.kind, options.file)
+        case "keys":
+            _keys(settings, options.what)
         case _:
             _run(options.name, options.parent, settings)
 
@@ -63,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("import", help="import a file of interactions; safe to repeat")
     load.add_argument("kind", help="bank-calls, web-sessions or cdnow")
     load.add_argument("file", type=Path)
+    keys = commands.add_parser("keys", help="change the key of phone numbers and e-mail addresses")
+    keys.add_argument("what", choices=("rotate", "migrate"), help="rotate: make a new key; migrate: rename all to it")
     run = commands.add_parser("run", help="run one process in the foreground")
     run.add_argument("name", help=f"one of {', '.join(PROCESSES)} (stitch-0, stitch-1, … are workers of stitch)")
     run.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
@@ -74,7 +79,20 @@ def _fail(error: object, status: int = FAILED) -> NoReturn:
     sys.exit(status)
 
 
+def _refuse_while_migrating(settings: Settings) -> None:
+    """Nobody else works while a migration of the keys is not finished."""
+    from pipeline import keys
+
+    try:
+        name = keys.under_way(settings)
+    except keys.BrokenKeys as error:
+        _fail(error)
+    if name:
+        _fail(f"a migration to identifier key {name} was begun and not finished: run `throughline keys migrate` again")
+
+
 def _up(settings: Settings, shop: bool) -> None:
+    _refuse_while_migrating(settings)
     from pipeline.kafka import UnequalPartitions
     from pipeline.keys import BrokenKeys
     from pipeline.local.home import AlreadyRunning
@@ -122,7 +140,33 @@ def _prepare(settings: Settings) -> None:
         _fail(error)
 
 
+def _keys(settings: Settings, what: str) -> None:
+    from pipeline import keys
+    from pipeline.kafka import UnequalPartitions
+    from pipeline.local.jars import NoJars
+    from pipeline.local.migrating import migrate_keys
+    from pipeline.local.process import DidNotStart
+    from pipeline.rotate.migration import StillWorking
+    from pipeline.store.migrations import BadMigrations
+
+    path = settings.home / "secrets.json"
+    try:
+        if what == "rotate":
+            name = keys.add_identifier_key(settings)
+            print(f"Key {name} is made and readable; identifiers still get the one before. It is in {path}.")
+            print("Next: back that file up, stop the stack, and run `throughline keys migrate`.")
+        else:
+            name = migrate_keys(settings, lambda line: print(line, flush=True))
+            print(f"Everything is under key {name} now. Identifiers under older keys still find their persons.")
+            print(f"Every process needs this {path}; `throughline up` starts the local stack again.")
+    except (keys.BrokenKeys, keys.NoRotation, StillWorking) as error:
+        _fail(error)
+    except (BadMigrations, BadSetting, DidNotStart, NoJars, UnequalPartitions) as error:
+        _fail(error)
+
+
 def _import(settings: Settings, kind: str, file: Path) -> None:
+    _refuse_while_migrating(settings)
     from pipeline.local.home import attached
     from pipeline.sources import main as sources
 
@@ -138,6 +182,8 @@ def _run(name: str, parent: int, settings: Settings) -> None:
     kind = name.split("-")[0]
     if kind not in PROCESSES:
         _fail(f"there is no process {name!r}; there are {', '.join(PROCESSES)}", WRONG_CALL)
+    if kind not in SERVICES:
+        _refuse_while_migrating(settings)
     if parent:
         # Stages are made to be killed at any moment; what stores for them ends in order.
         process.die_with(parent, signal.SIGTERM if kind in ("broker", "clickhouse") else signal.SIGKILL)

@@ -23,6 +23,7 @@ VALUE_CHARS_MAX = 256
 EMAIL_CHARS_MAX = 254  # RFC 5321
 EMAIL_LOCAL_CHARS_MAX = 64  # the same
 KEY_BYTES_MIN = 16
+SEAL_BYTES = 16
 GENERATIONS_MAX = 255  # of keys: a seal says in one byte which it is of
 CACHE_ENTRIES = 65_536  # some 25 MB when full
 
@@ -99,6 +100,11 @@ class Keyring:
         """The name of the key that new identifiers get."""
         return self._names[-1]
 
+    @property
+    def older(self) -> tuple[str, ...]:
+        """The names of the keys that new identifiers got before."""
+        return self._names[:-1]
+
     def identify(self, namespace: str, clean: str) -> str:
         """The identifier of a value that `clean` gave: `namespace:value`, keyed where it is personal."""
         return self.keyed(namespace, clean) if namespace in PERSONAL else f"{namespace}:{clean}"
@@ -124,12 +130,17 @@ class Keyring:
 
     def reseal(self, seal: bytes) -> bytes:
         """The seal under the current key of what a seal under it or an older one stands for."""
-        place = seal[-1]
-        if not 0 < place < len(self._names):
-            return seal
-        for name in self._names[place:]:
+        for name in self._names[seal[-1] :] if seal[-1] else ():
             seal = self._sealed(self._next(name, seal), self._generations[name])
         return seal
+
+    def behind(self, seal: bytes) -> tuple[str, ...]:
+        """What a seal under an older key may stand for: an identifier under the current key for each namespace."""
+        value = ""
+        for name in self._names[seal[-1] :] if seal[-1] else ():
+            value = self._next(name, seal)
+            seal = self._sealed(value, self._generations[name])
+        return tuple(f"{namespace}:{value}" for namespace in NAMESPACES) if value else ()
 
     def _current_of(self, identifier: str) -> str:
         """The same identifier under the current key (call it as `current_of`, which remembers)."""
