@@ -7,6 +7,7 @@ so that nothing has to be patched; `tests/unit/engine/test_faust_names.py` holds
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -73,7 +74,20 @@ class EngineApp(faust.App):  # type: ignore[misc]
             web_enabled=False,
             topic_disable_leader=True,
         )
-        self.agent(Units(self, engine), name=spec.app_id)(agent)
+        self.agent(Units(self, engine), name=spec.app_id)(self._guarded(agent))
+
+    def _guarded(self, agent: Agent) -> Agent:
+        """An agent that ends before the app does ends the process: Faust says nothing of one that was cancelled."""
+
+        async def guarded(batches: AsyncIterator[Batch]) -> None:
+            try:
+                await agent(batches)
+            except asyncio.CancelledError:
+                if not self.should_stop:
+                    end_process(RuntimeError("the agent was cancelled"))
+                raise
+
+        return guarded
 
     async def start(self) -> None:
         """Start everything; whatever prevents it is said once and ends the process."""

@@ -146,8 +146,10 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
                 self._standbys[number] = standby, task
 
     def _standby_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and not self._ending:
-            end_process(task.exception() or RuntimeError("a standby stopped"))
+        if self._ending or all(task is not mine for _, mine in self._standbys.values()):
+            return
+        error = None if task.cancelled() else task.exception()
+        end_process(error or RuntimeError(f"{task.get_name()} stopped"))
 
     async def assigned(self, numbers: Iterable[int]) -> None:
         """Take over, each number in a task of its own; nothing is fetched before its state is restored."""
@@ -170,9 +172,11 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
         return self._stores[number]
 
     def _ended(self, ownership: Ownership, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or not ownership.current or self._ending:
+        if not ownership.current or self._ending:
             return
-        end_process(task.exception() or RuntimeError(f"partition number {ownership.number} stopped"))
+        # Nobody but `revoked` may cancel it; a library's own cancellation that comes through is an error like others.
+        error = None if task.cancelled() else task.exception()
+        end_process(error or RuntimeError(f"partition number {ownership.number} stopped"))
 
     # -- batches
 

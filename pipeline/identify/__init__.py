@@ -12,8 +12,8 @@ Decisions
   component stands alone), but it lets one kiosk, or anybody with a public key, take the identity of people who have
   nothing to do with it. Instead an identifier stands alone when it has too many stronger ones, owners, weaker ones or
   shared sessions: local, a function of the evidence alone, and each bounds what one piece of evidence can cost.
-- 2026-11-24 A part concerns the edges above an identifier. Were edges below it ignored as well, the sessions on a device
-  that two people share would become one person's by parting the other's e-mail address.
+- 2026-11-24 A part concerns the edges above an identifier. Were edges below it ignored as well, the sessions on a
+  device that two people share would become one person's by parting the other's e-mail address.
 - 2026-11-24 An erased person is known by seals alone, here and in identity.orders, which a stage that begins from
   nothing reads first.
 """

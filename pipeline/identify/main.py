@@ -43,15 +43,14 @@ async def recalled(settings: Settings) -> list[recall.Recalled]:
     )
     await consumer.start()
     try:
-        numbers = consumer.partitions_for_topic(IDENTITY_ORDERS.name) or set()
-        places = [TopicPartition(IDENTITY_ORDERS.name, number) for number in sorted(numbers)]
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
+        place = TopicPartition(IDENTITY_ORDERS.name, 0)
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end = (await consumer.end_offsets([place]))[place]
         found: dict[bytes, bytes | None] = {}
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
-                found.update({record.key or b"": record.value for record in records})
+        while await consumer.position(place) < end:
+            records = (await consumer.getmany(place, timeout_ms=POLL_MS)).get(place, ())
+            found.update({record.key or b"": record.value for record in records})
         return [recall.decode(value) for value in found.values() if value is not None]
     finally:
         await consumer.stop()

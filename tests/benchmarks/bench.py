@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from aiokafka import TopicPartition
+
 from pipeline import kafka
 from pipeline.local import ports
 from pipeline.local.bare import bare
@@ -93,12 +95,19 @@ def process(settings: Settings, *command: str) -> Iterator[subprocess.Popen[byte
 
 async def caught_up(settings: Settings, group: str, child: subprocess.Popen[bytes]) -> float:
     """Wait until a group has committed every channel topic to its end; returns when (monotonic seconds)."""
-    sources = {topic.name for topic in CHANNEL_TOPICS}
+    numbers = range(settings.partitions)
+    tps = [TopicPartition(topic.name, number) for topic in CHANNEL_TOPICS for number in numbers]
+    return await caught_up_on(settings, group, tps, child)
+
+
+async def caught_up_on(
+    settings: Settings, group: str, tps: list[TopicPartition], child: subprocess.Popen[bytes]
+) -> float:
+    """The same for some partitions."""
     admin, reader = kafka.admin(settings), kafka.consumer(settings, group=None)
     await admin.start()
     await reader.start()
     try:
-        tps = [kafka.TopicPartition(name, n) for name in sources for n in range(settings.partitions)]
         ends = await reader.end_offsets(tps)
         deadline = time.monotonic() + CATCH_UP_S_MAX
         while time.monotonic() < deadline:
@@ -114,7 +123,8 @@ async def caught_up(settings: Settings, group: str, child: subprocess.Popen[byte
         await reader.stop()
 
 
-async def _owning(settings: Settings, marker: Path, child: subprocess.Popen[bytes]) -> float:
+async def owning(settings: Settings, marker: Path, child: subprocess.Popen[bytes]) -> float:
+    """Wait until the process has said that it works; returns when (monotonic seconds)."""
     while not os.path.exists(marker):  # noqa: ASYNC240  # a look at a local file
         if child.poll() is not None:
             raise RuntimeError(f"the process ended: see {settings.home}/bench.log and logs/")
@@ -130,7 +140,7 @@ def stitch_rate(home: Path, count: int, customers: int) -> tuple[float, float]:
 
         async def measure() -> tuple[float, float]:
             with process(own, "-m", "pipeline.cli", "run", "stitch-0") as child:
-                began = await _owning(own, own.home / "run" / "ready" / "stitch-0", child)
+                began = await owning(own, own.home / "run" / "ready" / "stitch-0", child)
                 ended = await caught_up(own, "stitch", child)
                 return count / (ended - began), resident_mb(child.pid)
 
@@ -155,7 +165,7 @@ async def _published(settings: Settings, count: int) -> float:
     reader = kafka.consumer(settings, group=None, isolation_level="read_uncommitted")
     await reader.start()
     try:
-        tps = [kafka.TopicPartition("timelines", number) for number in range(settings.partitions)]
+        tps = [TopicPartition("timelines", number) for number in range(settings.partitions)]
         deadline = time.monotonic() + CATCH_UP_S_MAX
         while sum((await reader.end_offsets(tps)).values()) < count:
             if time.monotonic() > deadline:

@@ -9,7 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -37,8 +40,10 @@ def quantile(values: list[float], q: float) -> float:
 class Run:
     """Load, probes and what they saw. Times in ms."""
 
-    def __init__(self, base: str, ingest: str, read: str) -> None:
+    def __init__(self, base: str, ingest: str, read: str, seconds: int = SECONDS, name: str = "probe") -> None:
         self._base = base
+        self._seconds = seconds
+        self._name = name
         self._ingest = {"Authorization": f"Bearer {ingest}"}
         self._read = {"Authorization": f"Bearer {read}"}
         self.visible: list[float] = []
@@ -47,21 +52,22 @@ class Run:
 
     async def load(self, client: aiohttp.ClientSession) -> None:
         """Send RATE events a second in requests of PER_REQUEST, at fixed times whatever the answers take."""
-        batches = iter(events(RATE * (SECONDS + WARM_UP_S), customers=CUSTOMERS, seed=3))
+        batches = iter(events(RATE * (self._seconds + WARM_UP_S), customers=CUSTOMERS, seed=3))
         began = time.monotonic()
         sending: set[asyncio.Task[None]] = set()
-        for number in range(RATE * (SECONDS + WARM_UP_S) // PER_REQUEST):
+        for number in range(RATE * (self._seconds + WARM_UP_S) // PER_REQUEST):
             envelopes = []
             for _ in range(PER_REQUEST):
                 channel, envelope = next(batches)
                 envelopes.append({**envelope, "channel": channel, "occurred_at": int(time.time() * 1000)})
             await asyncio.sleep(max(0.0, began + number * PER_REQUEST / RATE - time.monotonic()))
-            task = asyncio.create_task(self._post(client, envelopes))
+            task = asyncio.create_task(self.post(client, envelopes))
             sending.add(task)
             task.add_done_callback(sending.discard)
         await asyncio.gather(*sending)
 
-    async def _post(self, client: aiohttp.ClientSession, envelopes: list[dict[str, object]]) -> None:
+    async def post(self, client: aiohttp.ClientSession, envelopes: list[dict[str, Any]]) -> None:
+        """Send events; all must be accepted."""
         async with client.post(
             f"{self._base}/v1/interactions", json={"events": envelopes}, headers=self._ingest
         ) as answer:
@@ -74,9 +80,11 @@ class Run:
         """Now and then send one search, and ask until it is seen."""
         await asyncio.sleep(WARM_UP_S)
         rng = random.Random(4)
-        for number in range(SECONDS * PROBES_A_SECOND):
+        for number in range(self._seconds * PROBES_A_SECOND):
             began = time.monotonic()
-            await self._one(client, f"probe {number} {os.getpid()}", str(FIRST_CUSTOMER + rng.randrange(CUSTOMERS)))
+            await self._one(
+                client, f"{self._name} {number} {os.getpid()}", str(FIRST_CUSTOMER + rng.randrange(CUSTOMERS))
+            )
             await asyncio.sleep(max(0.0, 1 / PROBES_A_SECOND - (time.monotonic() - began)))
 
     async def _one(self, client: aiohttp.ClientSession, text: str, customer: str) -> None:
@@ -90,7 +98,11 @@ class Run:
             "identifiers": {"customer": customer},
             "properties": {"query": text},
         }
-        await self._post(client, [event])
+        await self.post(client, [event])
+        self.visible.append(await self.seen(client, text, customer))
+
+    async def seen(self, client: aiohttp.ClientSession, text: str, customer: str) -> float:
+        """Ask for a customer's context until it shows a search; how long that took, in ms."""
         accepted = time.monotonic()
         question = {"keys": [{"namespace": "customer", "value": customer}], "purpose": "benchmark"}
         while True:
@@ -102,22 +114,22 @@ class Run:
                 raise RuntimeError(f"{answer.status}: {told}")
             self.context.append((now - asked) * 1000)
             if any(search["text"] == text for search in told["now"]["searches"]):
-                self.visible.append((now - accepted) * 1000)
-                return
+                return (now - accepted) * 1000
             if now - accepted > VISIBLE_S_MAX:
                 raise TimeoutError(f"not visible after {VISIBLE_S_MAX:.0f} s")
             await asyncio.sleep(0.005)
 
 
-async def _run(base: str, ingest: str, read: str) -> Run:
-    run = Run(base, ingest, read)
+async def probed(run: Run, *beside: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> Run:
+    """Load, probes and whatever else goes on beside them."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as client:
-        await asyncio.gather(run.load(client), run.probe(client))
+        await asyncio.gather(run.load(client), run.probe(client), *(each(client) for each in beside))
     return run
 
 
-def measure(home: Path) -> None:
-    """Start the product, measure, print."""
+@contextmanager
+def product(home: Path) -> Iterator[tuple[str, keys.Keys]]:
+    """A started stack of its own: where it answers, and its keys."""
     host = "127.0.0.1"
     settings = Settings(
         home=home,
@@ -133,11 +145,16 @@ def measure(home: Path) -> None:
     try:
         base = f"http://{host}:{settings.http_port}"
         _wait_until_ready(base, up, home)
-        known = keys.load_or_create(settings)
-        run = asyncio.run(_run(base, known.ingest, known.read))
+        yield base, keys.load_or_create(settings)
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(30)
+
+
+def measure(home: Path) -> None:
+    """Start the product, measure, print."""
+    with product(home) as (base, known):
+        run = asyncio.run(probed(Run(base, known.ingest, known.read)))
     print(
         f"accepted → visible in the context answer at {RATE:,} events/s ({len(run.visible)} probes): "
         f"median {quantile(run.visible, 0.5):.0f} ms, p99 {quantile(run.visible, 0.99):.0f} ms\n"

@@ -1,0 +1,198 @@
+"""What identity costs: a login under load, a device that 10,000 people use, evidence a second.
+
+    python -m tests.benchmarks.identity [--only evidence|login|kiosk]
+
+evidence  new pieces of evidence a second through `identify`, in committed transactions
+login     at 1,000 events/s: an anonymous visitor logs in; how long until the search from before is in the customer's
+          context (99th percentile)
+kiosk     at 1,000 events/s: others' latency while 10,000 people log in on one device, against the same without
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+from aiokafka import TopicPartition
+
+from pipeline import kafka
+from pipeline.domain.messages import Evidence, encode
+from pipeline.local import ports
+from pipeline.local.bare import bare
+from pipeline.settings import Settings
+from pipeline.topics import EVIDENCE
+from tests.benchmarks.bench import caught_up_on, machine, owning, process
+from tests.benchmarks.latency import WARM_UP_S, Run, probed, product, quantile
+
+PIECES = 200_000
+OWNERS = 10_000
+LOGINS_A_SECOND = 4
+KIOSK_SECONDS = 30
+PER_REQUEST = 20
+ROUNDS = 2
+
+
+async def fill(settings: Settings, pieces: int) -> None:
+    """New evidence: each customer with a phone, a cookie and, in eight sessions, a device they share with another."""
+    producer = kafka.producer(settings, linger_ms=20)
+    await producer.start()
+    pending = []
+    for n in range(pieces):
+        who, kind = divmod(n, 10)
+        strong = f"customer:{who}"
+        weak = (f"phone:k1.{who:032x}", f"anonymous:a{who}", *[f"device:d{who // 2}"] * 8)[kind]
+        evidence = Evidence(strong, weak, 1_760_000_000_000 + n, f"s{n}", "bench", f"e{n}")
+        pending.append(await producer.send(EVIDENCE.name, encode(evidence), partition=0))
+        if len(pending) >= 5_000:
+            await asyncio.gather(*pending)
+            pending.clear()
+    await asyncio.gather(*pending)
+    await producer.stop()
+
+
+def evidence_rate(home: Path) -> float:
+    """Pieces a second on a full backlog."""
+    with bare(Settings(home=home, kafka_port=0, clickhouse_port=0)) as settings:
+        asyncio.run(fill(settings, PIECES))
+        own = replace(settings, identify_port=ports.free_port(settings.host))
+
+        async def measure() -> float:
+            with process(own, "-m", "pipeline.cli", "run", "identify") as child:
+                began = await owning(own, own.home / "run" / "ready" / "identify", child)
+                ended = await caught_up_on(own, "identify", [TopicPartition(EVIDENCE.name, 0)], child)
+                return PIECES / (ended - began)
+
+        return asyncio.run(measure())
+
+
+class Logins:
+    """Visitors who search, and then log in."""
+
+    def __init__(self, run: Run, seconds: int) -> None:
+        self._run = run
+        self._seconds = seconds
+        self.seen_ms: list[float] = []
+
+    async def __call__(self, client: aiohttp.ClientSession) -> None:
+        """One after the other."""
+        await asyncio.sleep(WARM_UP_S)
+        for number in range(self._seconds * LOGINS_A_SECOND):
+            began = time.monotonic()
+            await self._one(client, number)
+            await asyncio.sleep(max(0.0, 1 / LOGINS_A_SECOND - (time.monotonic() - began)))
+
+    async def _one(self, client: aiohttp.ClientSession, number: int) -> None:
+        visitor, customer, text = f"visitor-{number}", f"login-{number}", f"before the login {number} {os.getpid()}"
+        event = {
+            "event_id": text,
+            "source": "shop",
+            "channel": "web",
+            "type": "searched",
+            "touchpoint": "site_search",
+            "occurred_at": int(time.time() * 1000),
+            "session_id": f"visit-{number}",
+            "identifiers": {"anonymous": visitor},
+            "properties": {"query": text},
+        }
+        await self._run.post(client, [event])
+        login = {
+            "event_id": f"login {text}",
+            "type": "identified",
+            "touchpoint": "account",
+            "properties": {},
+            "identifiers": {"customer": customer, "anonymous": visitor},
+        }
+        await self._run.post(client, [{**event, **login}])
+        self.seen_ms.append(await self._run.seen(client, text, customer))
+
+
+class Crowd:
+    """So many people log in, evenly over the time: on one device, or each on their own."""
+
+    def __init__(self, run: Run, seconds: int, name: str, one_device: bool) -> None:
+        self._run = run
+        self._seconds = seconds
+        self._name = name
+        self._one_device = one_device
+
+    async def __call__(self, client: aiohttp.ClientSession) -> None:
+        """All of them."""
+        began = time.monotonic()
+        for first in range(0, OWNERS, PER_REQUEST):
+            await self._run.post(client, [self._login(n) for n in range(first, first + PER_REQUEST)])
+            await asyncio.sleep(max(0.0, began + (first + PER_REQUEST) / OWNERS * self._seconds - time.monotonic()))
+
+    def _login(self, number: int) -> dict[str, object]:
+        device = self._name if self._one_device else f"{self._name}-{number}"
+        return {
+            "event_id": f"{self._name} {number}",
+            "source": "shop",
+            "channel": "in_store",
+            "type": "identified",
+            "touchpoint": "kiosk",
+            "occurred_at": int(time.time() * 1000),
+            "session_id": f"{self._name}-{number}",
+            "identifiers": {"customer": f"{self._name}-{number}", "device": device},
+        }
+
+
+def logins(home: Path) -> None:
+    """Measure and print."""
+    with product(home) as (base, known):
+        run = Run(base, known.ingest, known.read)
+        visitors = Logins(run, 30)
+        asyncio.run(probed(run, visitors))
+    print(
+        f"login → anonymous history in the customer's context, at 1,000 events/s ({len(visitors.seen_ms)} logins): "
+        f"median {quantile(visitors.seen_ms, 0.5):.0f} ms, p99 {quantile(visitors.seen_ms, 0.99):.0f} ms",
+        flush=True,
+    )
+
+
+def kiosk(home: Path) -> None:
+    """Measure and print: rounds alternate, so that what the machine does meanwhile meets both."""
+    apart: list[float] = []
+    shared: list[float] = []
+    with product(home) as (base, known):
+        for round_ in range(ROUNDS):
+            for kind, into in (("apart", apart), ("kiosk", shared)):
+                name = f"{kind}{round_}"
+                run = Run(base, known.ingest, known.read, KIOSK_SECONDS, name)
+                asyncio.run(probed(run, Crowd(run, KIOSK_SECONDS, name, one_device=kind == "kiosk")))
+                into += run.visible
+                print(
+                    f"  {name}: median {quantile(run.visible, 0.5):.0f} ms, p99 {quantile(run.visible, 0.99):.0f} ms",
+                    flush=True,
+                )
+    ratios = [quantile(shared, q) / quantile(apart, q) for q in (0.5, 0.95)]
+    print(
+        f"others' accepted → visible while {OWNERS:,} people log in on one device, against on devices of their own: "
+        f"median × {ratios[0]:.2f}, 95th percentile × {ratios[1]:.2f} ({len(shared)} probes each)",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("evidence", "login", "kiosk"), help="one part of it")
+    told = parser.parse_args()
+    print(f"machine: {machine()}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="throughline-bench-") as folder:
+        home = Path(folder)
+        if told.only in (None, "evidence"):
+            print(f"identify, new evidence: {evidence_rate(home / 'a'):,.0f} pieces/s", flush=True)
+        if told.only in (None, "login"):
+            logins(home / "b")
+        if told.only in (None, "kiosk"):
+            kiosk(home / "c")
+
+
+if __name__ == "__main__":
+    main()
