@@ -1,7 +1,8 @@
-"""serve for tests: profiles in memory behind the stitch worker's real HTTP, and the app around them.
+"""serve for tests: profiles in memory behind the stitch worker's and identify's real HTTP, and the app around them.
 
 `World` keeps the domain's rules (profiles, who is who) without Kafka; `Worker` answers for it as a stitch worker does,
-and can lose its partitions, be gone, come back elsewhere.
+and can lose its partitions, be gone, come back elsewhere; `Deciding` answers as identify does; `Ledger` stands for the
+topics that serve writes.
 """
 
 from __future__ import annotations
@@ -10,35 +11,42 @@ import asyncio
 import hashlib
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pipeline.domain.identifiers import Keyring
-from pipeline.domain.identity import assign, same
+from pipeline.domain.identity import CAPS, Caps
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Message, Misfiled
+from pipeline.domain.messages import Evidence, Message, Misfiled, decode_message, decode_said, encode
+from pipeline.domain.orders import Order
 from pipeline.domain.profile import advance
 from pipeline.domain.rules import Rules
 from pipeline.domain.state import DictState
 from pipeline.domain.view import Position
 from pipeline.engine import NotMine
+from pipeline.identify.process import Identify as Stage
+from pipeline.identify.queries import Queries as Explaining
+from pipeline.internal import Answering
 from pipeline.serve.access import Gate, Links, Sessions
 from pipeline.serve.audit import Audit
 from pipeline.serve.history import HistoryAway
+from pipeline.serve.identify import Identify
 from pipeline.serve.parts import Parts
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Patience, Workers
+from pipeline.serve.writing import Unwritten
 from pipeline.stitch.queries import Queries
 from pipeline.stitch.watch import Watch
+from pipeline.topics import AUDIT, EVIDENCE, INBOX
+from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import SCORING, made
 
 PARTITIONS = 4
 TOKEN = "a worker's token"
 READ, INGEST, ADMIN = "read_key", "ingest_key", "admin_key"
-KEYRING = Keyring({"k1": bytes(range(32))}, "k1")
+KEYRING = Keyring({"k1": bytes(range(32))}, "k1", bytes(range(32, 64)))
 RULES = Rules(scoring=SCORING)
 
 
@@ -56,13 +64,16 @@ def keyed(namespace: str, value: str) -> tuple[str, dict[str, str]]:
 class World:
     """All profiles, and who is who, changed at once by whatever happens."""
 
-    def __init__(self, rules: Rules = RULES) -> None:
+    def __init__(self, rules: Rules = RULES, caps: Caps = CAPS) -> None:
         self.rules = rules
         self.state = DictState()
         self.watch = Watch()
-        self._edges: dict[tuple[str, str], tuple[int, set[str]]] = {}
-        self._assigned: dict[str, Assignment] = {}
-        self._version = 0
+        self.known = DictState()  # identify's
+        self.deaf = False  # what is said about identity waits
+        self._unheard: list[Evidence | Order] = []
+        self._deciding = Stage(JsonCodec(), PARTITIONS, KEYRING.seal, caps=caps)
+        self._cache: dict[str, object] = {}
+        self._said = 0
         self._events = 0
 
     def say(self, identifier: str, **fields: Any) -> Interaction:
@@ -71,28 +82,63 @@ class World:
         at = fields.pop("at", None) or now_ms() - int(fields.pop("ago_s", 0) * 1000)
         x = made(identifier, fields.pop("event_id", f"e{self._events}"), at=at, **fields)
         step = advance(self.state, [Misfiled(x)], self.rules)
-        changed = set(step.changed)
-        for each in step.evidence:
-            earliest, sessions = self._edges.get((each.strong, each.weak), (each.occurred_at, set()))
-            sessions |= {each.session_id} - {""}
-            self._edges[each.strong, each.weak] = min(earliest, each.occurred_at), sessions
-        news = self._reassigned() if step.evidence else ()
-        self._deliver([*step.messages, *news], changed)
-        self.watch.changed(changed)
+        self._deliver(list(step.messages))
+        self.watch.changed(set(step.changed))
+        self.decide(*step.evidence)
         return x
 
-    def _reassigned(self) -> Iterator[Message]:
-        for identifier, assignment in assign(self._edges).items():
-            if not same(self._assigned.get(identifier, UNASSIGNED), assignment):
-                self._version += 1
-                self._assigned[identifier] = msgspec.structs.replace(assignment, version=self._version)
-                yield Assigned(identifier, self._assigned[identifier])
+    def decide(self, *said: Evidence | Order) -> None:
+        """Let identify hear evidence and orders, and profiles what it makes of them."""
+        self._unheard += said
+        if self.deaf or not self._unheard:
+            return
+        records = []
+        for each in self._unheard:
+            self._said += 1
+            records.append(FakeRecord(EVIDENCE.name, 0, self._said, now_ms(), None, encode(each)))
+        self._unheard.clear()
+        batch = FakeBatch(0, sources=records, data=self.known.data, cache=self._cache)
+        for _ in self._deciding.process(batch):
+            pass
+        self._deliver([decode_message(each.value or b"") for each in batch.to(INBOX.name)])
 
-    def _deliver(self, messages: list[Message], changed: set[str]) -> None:
+    def _deliver(self, messages: list[Message]) -> None:
+        changed: set[str] = set()
         while messages:
             step = advance(self.state, messages, self.rules)
             changed |= step.changed
             messages = step.messages
+        self.watch.changed(changed)
+
+
+class JsonCodec:
+    """Stands in for Avro."""
+
+    def encode(self, name: str, record: dict[str, Any], /) -> bytes:
+        return msgspec.json.encode({"schema": name, **record})
+
+
+class Ledger:
+    """The topics that serve writes: audit is remembered, and a world hears what is said about identity."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world
+        self.audit: list[dict[str, Any]] = []
+        self.said: list[Order] = []
+        self.away = False
+        self.ready = True
+
+    async def write(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
+        if self.away:
+            raise Unwritten("Kafka is away")
+        if topic == AUDIT.name:
+            self.audit.append(msgspec.json.decode(value))
+            return
+        assert (topic, partition) == (EVIDENCE.name, 0)
+        order: Any = decode_said(value)
+        self.said.append(order)
+        if self.world is not None:
+            self.world.decide(order)
 
 
 class _Engine:
@@ -151,6 +197,35 @@ class Worker:
             routes.see(msgspec.json.encode(route))
 
 
+class Deciding:
+    """identify's HTTP over a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.port = free_port()
+        self._service: Answering | None = None
+
+    def state(self, number: int) -> tuple[DictState, int]:
+        """As the engine has it."""
+        assert number == 0
+        return self._world.known, now_ms()
+
+    async def start(self) -> None:
+        engine: Any = self
+        self._service = Explaining(engine).service(TOKEN, "127.0.0.1", self.port)
+        await self._service.on_start()
+
+    async def stop(self) -> None:
+        if self._service is not None:
+            await self._service.on_stop()
+            self._service = None
+
+    def publish(self, routes: Routes) -> None:
+        """Say where it answers."""
+        url = f"http://127.0.0.1:{self.port}"
+        routes.see(msgspec.json.encode({"partition": -1, "url": url, "worker": "identify", "generation": 1}))
+
+
 class Memory:
     """A History that holds what it is given."""
 
@@ -176,12 +251,17 @@ class Lines:
     def info(self, event: str, **facts: Any) -> None:
         self.lines.append({"event": event, **facts})
 
+    warning = info
 
-def parts(home: Path, history: Memory | None = None, log: Lines | None = None, **patience: float) -> Parts:
+
+def parts(
+    home: Path, history: Memory | None = None, log: Lines | None = None, ledger: Ledger | None = None, **patience: float
+) -> Parts:
     """serve's parts without a worker: let one `publish` to its routes."""
     sessions = Sessions("a key for sessions")
     routes = Routes(PARTITIONS)
     lines: Any = log or Lines()
+    writer = ledger or Ledger()
     return Parts(
         gate=Gate(
             {
@@ -197,8 +277,11 @@ def parts(home: Path, history: Memory | None = None, log: Lines | None = None, *
         region="US",
         routes=routes,
         workers=Workers(routes, TOKEN, Patience(**patience)) if patience else Workers(routes, TOKEN),
+        identities=Identify(routes, TOKEN),
+        writer=writer,
+        masked=str.strip,
         history=history or Memory(),
-        audit=Audit(lines),
+        audit=Audit(lines, writer, JsonCodec(), KEYRING.seal, str.strip),
         touchpoints={"site_search": "Site search", "call_queue": "Call queue", "returns_page": "Returns page"},
     )
 

@@ -20,13 +20,13 @@ from pipeline.serve.parts import Parts
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": shapes.ProblemAnswer, "description": "The request cannot be used; `detail` says what to change."},
     401: {"model": shapes.ProblemAnswer, "description": "No key, or none that is known."},
-    403: {"model": shapes.ProblemAnswer, "description": "The key lacks the scope `read`."},
+    403: {"model": shapes.ProblemAnswer, "description": "The key lacks the scope that this needs."},
     503: {"model": shapes.ProblemAnswer, "description": "Nobody could answer in time: try again after `Retry-After`."},
 }
-_PURPOSE_DOC = {
+PURPOSE_DOC = {
     "parameters": [
         {
             "name": access.PURPOSE_HEADER,
@@ -62,9 +62,9 @@ def usable_id(text: str) -> str:
         ) from error
 
 
-def encoded(answer: dict[str, Any]) -> Response:
+def encoded(answer: dict[str, Any], status: int = 200) -> Response:
     """The answer as JSON that nobody keeps."""
-    return Response(msgspec.json.encode(answer), media_type="application/json", headers={"Cache-Control": "no-store"})
+    return Response(msgspec.json.encode(answer), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def shown_call(call: Call, at_ms: int) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def shown_call(call: Call, at_ms: int) -> dict[str, Any]:
 
 def router(parts: Parts) -> APIRouter:
     """The routes under /v1."""
-    routes = APIRouter(prefix="/v1", responses=_PROBLEMS, tags=["context"])
+    routes = APIRouter(prefix="/v1", responses=PROBLEMS, tags=["context"])
 
     @routes.post(
         "/context",
@@ -101,8 +101,7 @@ def router(parts: Parts) -> APIRouter:
         purpose = access.usable_purpose(asked.purpose)
         ids = [parts.identify(key.namespace, key.value, f"keys.{at}") for at, key in enumerate(asked.keys)]
         found = await parts.lookup.context(ids, now_ms())
-        shown = [found.match.person] if found.match.person else list(found.match.candidates)
-        parts.audit.looked_up("context", who, purpose, ids, shown, found.match.kind)
+        await parts.audit.looked_up("context", who, purpose, ids, found.match.shown, found.match.kind)
         return encoded(found.answer)
 
     @routes.get(
@@ -110,7 +109,7 @@ def router(parts: Parts) -> APIRouter:
         response_model=shapes.TimelineAnswer,
         response_description="A page of the timeline, newest first; empty where nothing is known.",
         summary="All interactions, newest first",
-        openapi_extra=_PURPOSE_DOC,
+        openapi_extra=PURPOSE_DOC,
     )
     async def timeline(
         request: Request,
@@ -126,14 +125,16 @@ def router(parts: Parts) -> APIRouter:
         deadline = parts.workers.deadline()
         person, _ = await parts.lookup.person(identifier, deadline)
         page = await parts.timelines.page(person, limit, before, channel, deadline)
-        parts.audit.looked_up("timeline", who, purpose, [identifier], [person], f"{len(page['timeline'])} entries")
+        await parts.audit.looked_up(
+            "timeline", who, purpose, [identifier], [person], f"{len(page['timeline'])} entries"
+        )
         return encoded(page)
 
     @routes.get(
         "/customers/{id:path}/live",
         response_class=StreamingResponse,
         summary="New interactions as they come",
-        openapi_extra=_PURPOSE_DOC,
+        openapi_extra=PURPOSE_DOC,
         responses={200: {"content": {"text/event-stream": {}}, "description": "One event per new timeline entry."}},
     )
     async def live(request: Request, id: Id) -> Response:
@@ -151,15 +152,19 @@ def router(parts: Parts) -> APIRouter:
             except BadEventId as error:
                 raise bad_request("bad_event_id", "Last-Event-ID must be an id that this stream sent.") from error
         parts.streams.admit()
-        parts.audit.looked_up("live", who, purpose, [identifier], [], "opened")
-        return stream(parts.streams.run(events(parts.lookup, identifier, shown)))
+        await parts.audit.looked_up("live", who, purpose, [identifier], [], "opened")
+
+        async def told(person: str) -> None:
+            await parts.audit.looked_up("live", who, purpose, [identifier], [person], "shown")
+
+        return stream(parts.streams.run(events(parts.lookup, identifier, shown, told)))
 
     @routes.get(
         "/calls/ringing",
         response_model=shapes.RingingAnswer,
         response_description="What rings now.",
         summary="Calls that ring",
-        openapi_extra=_PURPOSE_DOC,
+        openapi_extra=PURPOSE_DOC,
         tags=["calls"],
     )
     async def ringing(request: Request) -> Response:
@@ -168,7 +173,9 @@ def router(parts: Parts) -> APIRouter:
         purpose = access.purpose(request, who)
         at = now_ms()
         calls = parts.calls.ringing(at)
-        parts.audit.looked_up("ringing", who, purpose, [], [each.identifier for each in calls], f"{len(calls)} calls")
+        await parts.audit.looked_up(
+            "ringing", who, purpose, [], [each.identifier for each in calls], f"{len(calls)} calls"
+        )
         return encoded({"calls": [shown_call(each, at) for each in calls]})
 
     return routes

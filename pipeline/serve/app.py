@@ -13,7 +13,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from pipeline import metrics, problems
-from pipeline.serve import api, desk, docs
+from pipeline.serve import api, desk, docs, identity
+from pipeline.serve.audit import Unaudited
+from pipeline.serve.identify import IdentifyAway
 from pipeline.serve.pages import Pages
 from pipeline.serve.parts import Parts
 from pipeline.serve.shell import Shell
@@ -41,11 +43,13 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.workers.open()
+        await parts.identities.open()
         try:
             async with beside():
                 yield
         finally:
             parts.streams.end()
+            await parts.identities.close()
             await parts.workers.close()
 
     app = FastAPI(
@@ -60,18 +64,34 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     problems.install(app)
     pages = Pages(parts)
     app.include_router(api.router(parts))
+    app.include_router(identity.router(parts))
     app.include_router(api.operations(parts))
     app.include_router(desk.router(parts, pages))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(Shell, seen=_seen)
     _operations(app, pages)
 
+    _trouble(app)
+    return app
+
+
+def _trouble(app: FastAPI) -> None:
+    """What passes: 503, and the same request works a moment later."""
+
     @app.exception_handler(Unavailable)
-    async def away(_: Request, error: Unavailable) -> Response:
+    async def worker_away(_: Request, error: Unavailable) -> Response:
         detail = "The worker that owns this profile did not answer in time; another takes over within seconds."
         return problems.answer(problems.unavailable("worker_away", detail))
 
-    return app
+    @app.exception_handler(IdentifyAway)
+    async def identify_away(_: Request, error: IdentifyAway) -> Response:
+        detail = "identify, which knows who is who, did not answer in time; it is started again within seconds."
+        return problems.answer(problems.unavailable("identify_away", detail))
+
+    @app.exception_handler(Unaudited)
+    async def unaudited(_: Request, error: Unaudited) -> Response:
+        detail = "Kafka takes no record of this at the moment, and what is not audited is not given."
+        return problems.answer(problems.unavailable("audit_away", detail))
 
 
 def merge_openapi(app: FastAPI, other: dict[str, Any]) -> None:

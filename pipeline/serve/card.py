@@ -102,7 +102,7 @@ def card(answer: Mapping[str, Any], identifier: str, names: Names) -> dict[str, 
         "asked": identifier,
         "asked_by": NAMESPACES.get(identifier.partition(":")[0], "identifier"),
         "who": _who(answer["profile"], identifier, names) if answer["profile"] else None,
-        "candidates": [_candidate(each, names) for each in answer["candidates"]],
+        "candidates": [candidate(each, names) for each in answer["candidates"]],
         "searches": [_looked(each, names) for each in now["searches"]],
         "viewed": [_looked(each, names) for each in now["viewed"]],
         "goals": [_open(each, _goal(each), names) for each in now["open_goals"]],
@@ -146,7 +146,8 @@ def _who(profile: Mapping[str, Any], identifier: str, names: Names) -> dict[str,
     }
 
 
-def _candidate(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+def candidate(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """Somebody to ask about."""
     seen = said["last_seen"]
     return {
         "id": said["id"],

@@ -15,8 +15,11 @@ from pipeline.problems import Problem
 from pipeline.serve import access
 from pipeline.serve.access import Principal
 from pipeline.serve.api import Id, now_ms, stream, usable_id
+from pipeline.serve.audit import Unaudited
 from pipeline.serve.card import shown_id, words
 from pipeline.serve.desk_stream import desk_events
+from pipeline.serve.identify import IdentifyAway
+from pipeline.serve.identity import explanation
 from pipeline.serve.pages import Pages, card_path, mark, older_path, zone_of
 from pipeline.serve.parts import Parts
 from pipeline.serve.workers import Unavailable
@@ -49,10 +52,17 @@ class Desk:
             return None
         return Reader(who, zone_of(request.cookies.get(ZONE_COOKIE, self._parts.zone)))
 
-    def page(self, reader: Reader, status: int = 200, **values: Any) -> Response:
+    async def page(self, reader: Reader, status: int = 200, **values: Any) -> Response:
         """The desk with something in its middle."""
         at = now_ms()
-        calls = self._pages.calls(self._parts.calls.ringing(at), at, reader.zone)
+        ringing = self._parts.calls.ringing(at)
+        if ringing:
+            ids = [each.identifier for each in ringing]
+            try:
+                await self._audit("ringing", reader, [], ids, f"{len(ids)} calls")
+            except Unaudited:
+                ringing = []  # the page's stream shows them as soon as they can be audited
+        calls = self._pages.calls(ringing, at, reader.zone)
         empty = {"asked": "", "card": None, "shown": "", "lag_ms": 0, "notice": None, "query": "", "choices": ()}
         return _html(self._pages.render("desk.html", **{**empty, "calls": calls, **values}), status)
 
@@ -76,54 +86,69 @@ class Desk:
         guesses = self._parts.guesses(text)
         if not guesses:
             notice = "That is no phone number, e-mail address or customer number. Is there a typing mistake?"
-            return self.page(reader, 422, notice=notice, query=text)
+            return await self.page(reader, 422, notice=notice, query=text)
         try:
             found = (await self._parts.workers.resolve(guesses, self._parts.workers.deadline())).found
-        except Unavailable:
-            return self.page(reader, 503, notice=f"{AWAY} Try again.", query=text)
-        known = [each for each in guesses if found[each].known or found[each].ambiguous]
-        self._audit("search", reader, guesses, [], f"{len(known)} known")
+            known = [each for each in guesses if found[each].known or found[each].ambiguous]
+            await self._audit("search", reader, guesses, [], f"{len(known)} known")
+        except (Unavailable, Unaudited):
+            return await self.page(reader, 503, notice=f"{AWAY} Try again.", query=text)
         if not known:
-            return self.page(reader, 404, notice="Nobody is known by this yet.", query=text)
+            return await self.page(reader, 404, notice="Nobody is known by this yet.", query=text)
         if len({each if found[each].ambiguous else found[each].person for each in known}) == 1:
             return RedirectResponse(card_path(known[0]), 303)
         # As a phone number it is one person, as a customer number another.
         choices = [(card_path(each), words(shown_id(each))) for each in known]
         notice = "This stands for more than one person. Which do you mean?"
-        return self.page(reader, notice=notice, query=text, choices=choices)
+        return await self.page(reader, notice=notice, query=text, choices=choices)
 
     async def customer(self, identifier: str, reader: Reader) -> Response:
         """The card of whoever the id resolves to."""
         at = now_ms()
         try:
             found = await self._parts.lookup.context([identifier], at)
-        except Unavailable:
-            return self.page(reader, 503, asked=identifier, notice=f"{AWAY} This page shows it as soon as it can be.")
-        shown = [found.match.person] if found.match.person else list(found.match.candidates)
-        self._audit("card", reader, [identifier], shown, found.match.kind)
+            await self._audit("card", reader, [identifier], found.match.shown, found.match.kind)
+        except (Unavailable, Unaudited):
+            return await self.page(
+                reader, 503, asked=identifier, notice=f"{AWAY} This page shows it as soon as it can be."
+            )
         card = self._pages.card(found.answer, identifier, at, reader.zone)
-        return self.page(reader, asked=identifier, card=card, shown=mark(card), lag_ms=found.answer["lag_ms"])
+        return await self.page(reader, asked=identifier, card=card, shown=mark(card), lag_ms=found.answer["lag_ms"])
 
     async def older(self, identifier: str, before: str, reader: Reader) -> Response:
         """A further page of the timeline: for the card's button, and without scripts a page of its own."""
         deadline = self._parts.workers.deadline()
         person, _ = await self._parts.lookup.person(identifier, deadline)
         page = await self._parts.timelines.page(person, OLDER_PAGE, before, None, deadline)
-        self._audit("timeline", reader, [identifier], [person], f"{len(page['timeline'])} entries")
+        await self._audit("timeline", reader, [identifier], [person], f"{len(page['timeline'])} entries")
         days = self._pages.days(page["timeline"], now_ms(), reader.zone)
         following = older_path(identifier, page["next"]) if page["next"] else None
         return _html(self._pages.render("older.html", days=days, older=following, back=card_path(identifier)))
 
-    def stream(self, identifier: str | None, shown: str, reader: Reader) -> Response:
+    async def identity(self, identifier: str, reader: Reader) -> Response:
+        """Why identifiers belong together: for the card's section, and without scripts a page of its own."""
+        at = now_ms()
+        back = card_path(identifier)
+        try:
+            answer, shown = await explanation(self._parts, identifier)
+            await self._audit("identity", reader, [identifier], shown, f"{len(answer['identifiers'])} identifiers")
+        except (IdentifyAway, Unavailable, Unaudited):
+            return _html(self._pages.render("identity.html", body=None, back=back), 503)
+        body = self._pages.identity(answer, at, reader.zone)
+        return _html(self._pages.render("identity.html", body=body, back=back))
+
+    async def stream(self, identifier: str | None, shown: str, reader: Reader) -> Response:
         """The page's live stream: the card and the ringing calls, whenever they change."""
         self._parts.streams.admit()
         if identifier is not None:
-            self._audit("live", reader, [identifier], [], "opened")
-        events = desk_events(self._parts, self._pages, identifier, shown, reader.zone)
+            await self._audit("live", reader, [identifier], [], "opened")
+        events = desk_events(self._parts, self._pages, reader.who, identifier, shown, reader.zone)
         return stream(self._parts.streams.run(events))
 
-    def _audit(self, action: str, reader: Reader, asked: Sequence[str], shown: Sequence[str], outcome: str) -> None:
-        self._parts.audit.looked_up(action, reader.who, access.DESK_PURPOSE, asked, shown, outcome)
+    async def _audit(
+        self, action: str, reader: Reader, asked: Sequence[str], shown: Sequence[str], outcome: str
+    ) -> None:
+        await self._parts.audit.looked_up(action, reader.who, access.DESK_PURPOSE, asked, shown, outcome)
 
 
 def router(parts: Parts, pages: Pages) -> APIRouter:
@@ -134,7 +159,7 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
     @routes.get("")
     async def home(request: Request) -> Response:
         reader = desk.reader(request)
-        return desk.page(reader) if reader else desk.signed_out()
+        return await desk.page(reader) if reader else desk.signed_out()
 
     @routes.get("/sign-in")
     async def sign_in(token: Annotated[str, Query(max_length=200)] = "") -> Response:
@@ -165,7 +190,7 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
         try:
             identifier = usable_id(id)
         except Problem as problem:
-            return desk.page(reader, 400, notice=problem.detail)
+            return await desk.page(reader, 400, notice=problem.detail)
         return await desk.customer(identifier, reader)
 
     @routes.get("/older")
@@ -177,6 +202,11 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
         reader = desk.reader(request)
         return await desk.older(usable_id(id), before, reader) if reader else desk.signed_out()
 
+    @routes.get("/identity")
+    async def identity(request: Request, id: Annotated[str, Query(max_length=400)]) -> Response:
+        reader = desk.reader(request)
+        return await desk.identity(usable_id(id), reader) if reader else desk.signed_out()
+
     @routes.get("/stream")
     async def live(
         request: Request,
@@ -187,7 +217,7 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
         reader = desk.reader(request)
         if reader is None:
             raise Problem(403, "no_session", "This stream is for the desk; programs use /v1/customers/{id}/live.")
-        return desk.stream(usable_id(id) if id else None, shown, reader)
+        return await desk.stream(usable_id(id) if id else None, shown, reader)
 
     return routes
 

@@ -7,13 +7,16 @@ Whole, so that nothing has to be resumed: a page that was away gets what counts 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from datetime import tzinfo
 from typing import Any
 
 import msgspec
 
+from pipeline.serve.access import DESK_PURPOSE, Principal
 from pipeline.serve.api import now_ms
+from pipeline.serve.audit import Unaudited
 from pipeline.serve.live import AWAY_PAUSE_S, POLL_S, RETRY_MS, Turn, Watch
 from pipeline.serve.pages import Pages, mark
 from pipeline.serve.parts import Parts
@@ -24,15 +27,15 @@ CARD_PAUSE_S = 0.1
 
 
 async def desk_events(
-    parts: Parts, pages: Pages, identifier: str | None, shown: str, zone: tzinfo
+    parts: Parts, pages: Pages, who: Principal, identifier: str | None, shown: str, zone: tzinfo
 ) -> AsyncGenerator[bytes]:
-    """The stream of one page. `shown` is the mark of the card that it has already."""
+    """The stream of one page of whoever it is. `shown` is the mark of the card that it has already."""
     yield f"retry: {RETRY_MS}\n\n".encode()
     # One slot each is enough: what waits there is always read anew when it is sent.
     ready: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
-    feeds = [asyncio.create_task(_calls(parts, pages, zone, ready))]
+    feeds = [asyncio.create_task(_calls(parts, pages, who, zone, ready))]
     if identifier is not None:
-        feeds.append(asyncio.create_task(_cards(parts, pages, identifier, shown, zone, ready)))
+        feeds.append(asyncio.create_task(_cards(parts, pages, who, identifier, shown, zone, ready)))
     else:
         feeds.append(asyncio.create_task(_beats(parts, ready)))
     following: asyncio.Task[bytes] | None = None
@@ -53,24 +56,38 @@ async def desk_events(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _calls(parts: Parts, pages: Pages, zone: tzinfo, ready: asyncio.Queue[bytes]) -> None:
+async def _calls(parts: Parts, pages: Pages, who: Principal, zone: tzinfo, ready: asyncio.Queue[bytes]) -> None:
     """The ringing calls: at once, on every change, and when one has rung too long."""
     last = None
+    told: set[str] = set()
     while True:
         seen = parts.calls.changed.count
         at = now_ms()
-        fragment = pages.calls(parts.calls.ringing(at), at, zone)
+        calls = parts.calls.ringing(at)
+        ids = {each.identifier for each in calls}
+        fragment = pages.calls(calls, at, zone)
         if fragment != last:
-            last = fragment
-            await ready.put(event("calls", html=fragment))
+            with contextlib.suppress(Unaudited):  # then they are shown when they can be audited
+                if not ids <= told:
+                    new = sorted(ids - told)
+                    await parts.audit.looked_up("ringing", who, DESK_PURPOSE, [], new, f"{len(new)} calls")
+                told, last = ids, fragment
+                await ready.put(event("calls", html=fragment))
         await parts.calls.changed.passed(seen, POLL_S)
 
 
 async def _cards(
-    parts: Parts, pages: Pages, identifier: str, shown: str, zone: tzinfo, ready: asyncio.Queue[bytes]
+    parts: Parts,
+    pages: Pages,
+    who: Principal,
+    identifier: str,
+    shown: str,
+    zone: tzinfo,
+    ready: asyncio.Queue[bytes],
 ) -> None:
     """The card: on every change of the person, and every 10 s, since what is new grows old."""
     watch = Watch(parts.workers)
+    told: tuple[str, ...] | None = None
     watch.follow(identifier)
     while True:
         turn = await watch.turn()
@@ -78,7 +95,11 @@ async def _cards(
             try:
                 at = now_ms()
                 found = await parts.lookup.context([identifier], at)
-            except Unavailable:
+                if found.match.shown != told:
+                    people = found.match.shown
+                    await parts.audit.looked_up("live", who, DESK_PURPOSE, [identifier], people, found.match.kind)
+                    told = people
+            except (Unavailable, Unaudited):
                 turn = Turn.AWAY
             else:
                 watch.follow(found.match.person or identifier)

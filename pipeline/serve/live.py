@@ -12,7 +12,7 @@ import asyncio
 import base64
 import hashlib
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from enum import Enum
 from typing import Any
 
@@ -21,6 +21,7 @@ import msgspec
 from pipeline import metrics
 from pipeline.domain import view
 from pipeline.problems import unavailable
+from pipeline.serve.audit import Unaudited
 from pipeline.serve.lookup import Lookup
 from pipeline.serve.workers import Unavailable, Workers
 
@@ -31,6 +32,8 @@ BREATH_S = 0.02  # a burst of changes is read together
 AWAY_PAUSE_S = (0.1, 0.2, 0.5, 1.0)
 HASH_BYTES = 4
 BEAT = b": heart-beat\n\n"
+#: Is told of each person whom a stream shows from now on, before it does. Raises audit.Unaudited.
+Told = Callable[[str], Awaitable[None]]
 #: Browsers come back after this time when the connection is lost.
 RETRY_MS = 1000
 
@@ -179,17 +182,21 @@ class Shown:
         self._floor = view.time_ms(entries[-1]["occurred_at"]) if len(entries) >= WINDOW else 0
 
 
-async def events(lookup: Lookup, identifier: str, shown: Shown | None) -> AsyncGenerator[bytes]:
+async def events(lookup: Lookup, identifier: str, shown: Shown | None, told: Told) -> AsyncGenerator[bytes]:
     """The stream's bytes. Without `shown` it begins with what happens from now on."""
     watch = Watch(lookup.workers)
     watch.follow(identifier)
+    person = ""
     yield f"retry: {RETRY_MS}\n\n".encode()
     while True:
         turn = await watch.turn()
         if turn is Turn.CHANGED:
             try:
-                entries = await _newest(lookup, watch, identifier)
-            except Unavailable:
+                now, entries = await _newest(lookup, watch, identifier)
+                if now != person:
+                    await told(now)
+                    person = now
+            except (Unavailable, Unaudited):
                 watch.again()
                 turn = Turn.AWAY
             else:
@@ -203,14 +210,14 @@ async def events(lookup: Lookup, identifier: str, shown: Shown | None) -> AsyncG
         yield BEAT
 
 
-async def _newest(lookup: Lookup, watch: Watch, identifier: str) -> list[dict[str, Any]]:
-    """The newest entries of the person that the id is by now."""
+async def _newest(lookup: Lookup, watch: Watch, identifier: str) -> tuple[str, list[dict[str, Any]]]:
+    """The person that the id is by now, and their newest entries."""
     deadline = lookup.workers.deadline()
     person, _ = await lookup.person(identifier, deadline)
     watch.follow(person)
     page = await lookup.timeline(person, WINDOW, None, None, deadline)
     entries: list[dict[str, Any]] = page["timeline"]
-    return entries
+    return person, entries
 
 
 def _hash(entry: dict[str, Any]) -> bytes:

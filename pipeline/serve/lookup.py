@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.domain.messages import is_erased
 from pipeline.serve.matching import Match, match
 from pipeline.serve.workers import Deadline, Freshness, Resolution, Workers, fresh
 
@@ -67,7 +68,8 @@ class Lookup:
                 freshness.append(fresh(known))
             answer.update({part: known[part] for part in ("profile", "now", "scores", "timeline")})
         elif who.ambiguous:
-            answer["candidates"], more = await self._candidates(who, deadline)
+            shown, more = await self._cards(who.candidates, deadline)
+            answer["candidates"] = list(shown.values())
             freshness.extend(more)
         return Found(who, {**answer, **oldest(freshness)})
 
@@ -85,12 +87,23 @@ class Lookup:
         question = {"id": person, "limit": limit, "before": before, "channel": channel}
         return await self.workers.ask(person, "/internal/timeline", question, deadline)
 
-    async def _candidates(self, who: Match, deadline: Deadline) -> tuple[list[dict[str, Any]], list[Freshness]]:
-        """Whom to ask about: enough to tell them apart, nothing more."""
-        ids = who.candidates[:CANDIDATES_MAX]
+    async def cards(self, persons: Sequence[str], deadline: Deadline) -> dict[str, dict[str, Any]]:
+        """Person → enough to tell them apart, and nothing more."""
+        return (await self._cards(persons, deadline))[0]
+
+    async def masks(self, person: str, now_ms: int, deadline: Deadline) -> dict[str, str]:
+        """Identifier → what people may see of it, for those that a person is known by."""
+        known = await self.workers.ask(person, "/internal/context", {"id": person, "now_ms": now_ms}, deadline)
+        return {each["id"]: each["value"] for each in known["profile"]["identifiers"]}
+
+    async def _cards(
+        self, persons: Sequence[str], deadline: Deadline
+    ) -> tuple[dict[str, dict[str, Any]], list[Freshness]]:
+        # Those who were erased are somebody, but nobody whom one may ask about.
+        ids = [each for each in persons if not is_erased(each)][:CANDIDATES_MAX]
         found, freshness, _ = await self.workers.resolve(ids, deadline)
-        shown = []
+        shown = {}
         for each in ids:
             known = found.get(each, Resolution(each))
-            shown.append({"id": each, "initials": known.initials, "last_seen": known.last_seen})
+            shown[each] = {"id": each, "initials": known.initials, "last_seen": known.last_seen}
         return shown, freshness

@@ -21,19 +21,23 @@ from pipeline.serve.app import create_app
 from pipeline.serve.audit import Audit
 from pipeline.serve.follow import follow_calls, follow_routes
 from pipeline.serve.history import ClickHouseHistory, History
+from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
 from pipeline.serve.parts import Parts
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Workers
+from pipeline.serve.writing import KafkaWriter, Writer
 from pipeline.settings import Settings
+from pipeline.topics import written_by
 from pipeline.wire import Codec
 
 READ = frozenset({"read"})
 
 
-def parts_of(settings: Settings, keys: Keys, history: History) -> Parts:
+def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, codec: Codec) -> Parts:
     """The real parts for these settings."""
     sessions = Sessions(keys.session_key)
+    keyed = keyring(keys)
     routes = Routes(settings.partitions)
     scopes = {
         keys.read: ("read", READ),
@@ -45,12 +49,15 @@ def parts_of(settings: Settings, keys: Keys, history: History) -> Parts:
         gate=Gate(scopes, sessions),
         sessions=sessions,
         links=Links(settings.home / "run" / "sign-in"),
-        keyring=keyring(keys),
+        keyring=keyed,
         region=settings.phone_region,
         routes=routes,
         workers=Workers(routes, keys.worker_token),
+        identities=Identify(routes, keys.worker_token),
+        writer=writer,
+        masked=str.strip,
         history=history,
-        audit=Audit(logs.get("audit")),
+        audit=Audit(logs.get("audit"), writer, codec, keyed.seal, str.strip),
         touchpoints={each.id: each.name for each in touchpoints.values()},
         zone=settings.time_zone,
         now_minutes=settings.now_minutes,
@@ -60,15 +67,17 @@ def parts_of(settings: Settings, keys: Keys, history: History) -> Parts:
 def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> FastAPI:
     """serve's app with its readers of Kafka beside it. What ends one of them goes to `failures`, and ends all."""
     history = ClickHouseHistory(settings, keys.clickhouse_user, keys.clickhouse_password)
-    parts = parts_of(settings, keys, history)
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)
+    writer = KafkaWriter(settings, lambda: registry.register(written_by("serve")))
+    parts = parts_of(settings, keys, history, writer, codec)
 
     @asynccontextmanager
     async def beside() -> AsyncIterator[None]:
         readers = [
             _started(follow_routes(settings, parts.routes), failures),
             _started(follow_calls(settings, codec, registry, parts.calls), failures),
+            _started(writer.run(), failures),
         ]
         try:
             yield

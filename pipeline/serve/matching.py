@@ -18,6 +18,11 @@ class Match:
     ambiguous: bool = False
 
     @property
+    def shown(self) -> tuple[str, ...]:
+        """Everyone of whom an answer tells something."""
+        return (self.person,) if self.person is not None else self.candidates
+
+    @property
     def kind(self) -> str:
         """As the API says it."""
         return "ambiguous" if self.ambiguous else "one" if self.person is not None else "none"

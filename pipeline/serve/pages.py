@@ -18,6 +18,7 @@ from pipeline.domain import view
 from pipeline.serve.calls import Call
 from pipeline.serve.card import Names, card, days, shown_id, words
 from pipeline.serve.parts import Parts
+from pipeline.serve.why import why
 
 HERE = Path(__file__).parent
 #: Of the timeline on the card; what is older comes when asked for.
@@ -38,7 +39,9 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.globals.update(card_path=card_path, older_path=older_path, now_minutes=parts.now_minutes)
+        self._templates.globals.update(
+            card_path=card_path, older_path=older_path, why_path=why_path, now_minutes=parts.now_minutes
+        )
 
     def render(self, template: str, **values: Any) -> str:
         """A template with values. A value that a template names and nobody gave is an error."""
@@ -65,6 +68,10 @@ class Pages:
             for each in calls
         ]
         return self.render("calls.html", calls=shown)
+
+    def identity(self, answer: Mapping[str, Any], at_ms: int, zone: tzinfo) -> str:
+        """Why identifiers belong together, as a fragment."""
+        return self.render("why.html", why=why(answer, self._names(zone, at_ms)))
 
     def days(self, entries: list[dict[str, Any]], at_ms: int, zone: tzinfo) -> list[dict[str, Any]]:
         """A page of the timeline under its days."""
@@ -93,6 +100,11 @@ def mark(fragment: str) -> str:
 def card_path(identifier: str) -> str:
     """Where an id's card is."""
     return f"/desk/customers/{quote(identifier, safe=':')}"
+
+
+def why_path(identifier: str) -> str:
+    """Where it is explained who an id is."""
+    return f"/desk/identity?{urlencode({'id': identifier})}"
 
 
 def older_path(identifier: str, cursor: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.domain.identifiers import Keyring
@@ -12,11 +12,14 @@ from pipeline.serve.access import Gate, Links, Sessions
 from pipeline.serve.audit import Audit
 from pipeline.serve.calls import Calls
 from pipeline.serve.history import History
+from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
 from pipeline.serve.lookup import Lookup
+from pipeline.serve.orders import Orders
 from pipeline.serve.routing import Routes
 from pipeline.serve.timelines import Timelines
 from pipeline.serve.workers import Workers
+from pipeline.serve.writing import Writer
 
 STREAMS_MAX = 1_000
 
@@ -32,6 +35,9 @@ class Parts:
     region: str  # for phone numbers without a country prefix
     routes: Routes
     workers: Workers
+    identities: Identify
+    writer: Writer
+    masked: Callable[[str], str]  # takes from a text what must not be kept in clear
     history: History
     audit: Audit
     touchpoints: Mapping[str, str] = field(default_factory=dict)  # id → name, from the catalogue
@@ -41,15 +47,17 @@ class Parts:
     streams: Streams = field(default_factory=lambda: Streams(STREAMS_MAX))
     lookup: Lookup = field(init=False)
     timelines: Timelines = field(init=False)
+    orders: Orders = field(init=False)
 
     def __post_init__(self) -> None:
         self.lookup = Lookup(self.workers)
         self.timelines = Timelines(self.lookup, self.history)
+        self.orders = Orders(self.writer, self.identities, self.workers)
 
     @property
     def ready(self) -> bool:
-        """Whether every profile's owner is known."""
-        return self.routes.complete
+        """Whether every profile's owner is known, and lookups can be audited."""
+        return self.routes.complete and self.writer.ready
 
     def identify(self, namespace: str, value: str, field: str) -> str:
         """The identifier of what somebody sent. Raises Problem 400 that names the field, never the value."""

@@ -6,7 +6,6 @@ import msgspec
 
 from pipeline.serve.changes import Signal
 
-
 #: What identify says for a number: it owns the one partition of identity.evidence, and no profiles.
 IDENTIFY = -1
 

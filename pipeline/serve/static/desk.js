@@ -77,12 +77,30 @@ async function older(event) {
   }
 }
 
+async function explain(event) {
+  const section = event.target;
+  if (!section.open || !section.matches?.("details.identity")) return;
+  const body = section.querySelector(".identity-body");
+  if (!body.childElementCount || body.querySelector("a:only-child")) body.textContent = "…";
+  try {
+    const answer = await fetch(section.dataset.path);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const said = page.querySelector("[data-why]");
+    if (!answer.ok || !said) throw new Error(answer.statusText);
+    body.replaceChildren(...said.childNodes);
+    age(body);
+  } catch {
+    body.textContent = "This cannot be read at the moment. Close and open it to try again.";
+  }
+}
+
 document.cookie = `throughline_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/desk; max-age=31536000; samesite=strict`;
 age(document);
 setInterval(() => age(document), 1000);
 markOpen();
 listen(document.getElementById("q"), calls, main);
 card.addEventListener("click", older);
+card.addEventListener("toggle", explain, true); // it does not bubble
 follow(address, {
   card: showCard,
   calls: showCalls,

@@ -68,6 +68,7 @@ function children(target, next, fresh) {
 
 function element(found, wanted, fresh) {
   if (found.isEqualNode(wanted)) return;
+  if (wanted.dataset.keep !== undefined && found.dataset.keep === wanted.dataset.keep) return; // the page fills it
   for (const { name } of [...found.attributes]) if (!wanted.hasAttribute(name)) found.removeAttribute(name);
   for (const { name, value } of wanted.attributes) if (found.getAttribute(name) !== value) found.setAttribute(name, value);
   // Text beside elements has no key: such an element is taken whole.

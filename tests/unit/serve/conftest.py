@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from pipeline.serve.access import COOKIE
 from pipeline.serve.app import create_app
 from pipeline.serve.parts import Parts
-from tests.serving import READ, Lines, Memory, Worker, World, now_ms, parts
+from tests.serving import ADMIN, KEYRING, READ, Deciding, Ledger, Lines, Memory, Worker, World, now_ms, parts
 
 
 @dataclass
@@ -23,6 +23,8 @@ class Serving:
 
     world: World
     worker: Worker
+    deciding: Deciding
+    ledger: Ledger
     parts: Parts
     history: Memory
     log: Lines
@@ -41,6 +43,14 @@ class Serving:
         """GET with the read key and a purpose."""
         return await self.client.get(path, params=query, headers=self.headers)
 
+    async def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+        """POST with the admin key."""
+        return await self.client.post(path, json=body, headers={"Authorization": f"Bearer {ADMIN}", **headers})
+
+    def sealed(self, *identifiers: str) -> list[str]:
+        """As the audit names them."""
+        return [KEYRING.seal(each).hex() for each in identifiers]
+
     def sign_in(self) -> None:
         """Let the client sit at a desk."""
         self.client.cookies.set(COOKIE, self.parts.sessions.new(now_ms() / 1000))
@@ -52,14 +62,18 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serving]:
     world = World()
     worker = Worker(world)
     await worker.start()
-    history, log = Memory(), Lines()
-    made = parts(tmp_path, history, log)
+    deciding = Deciding(world)
+    await deciding.start()
+    history, log, ledger = Memory(), Lines(), Ledger(world)
+    made = parts(tmp_path, history, log, ledger)
     worker.publish(made.routes)
+    deciding.publish(made.routes)
     app = create_app(made)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://desk.test") as client,
     ):
-        yield Serving(world, worker, made, history, log, app, client)
+        yield Serving(world, worker, deciding, ledger, made, history, log, app, client)
     await worker.stop()
+    await deciding.stop()

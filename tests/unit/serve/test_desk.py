@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.domain import view
 from pipeline.domain.interaction import Item
+from pipeline.serve.access import Principal
 from pipeline.serve.card import Names, day, days, shown_id, words
 from pipeline.serve.desk_stream import desk_events
 from pipeline.serve.pages import Pages, zone_of
@@ -20,6 +21,7 @@ from tests.serving import keyed, now_ms
 from tests.unit.serve.conftest import Serving
 
 PHONE, MASKS = keyed("phone", "+14155550142")
+WHO = Principal("desk:test", frozenset({"read"}), session=True)
 HOSTILE = "<img src=x onerror=alert(1)> \"'&"
 
 
@@ -195,7 +197,7 @@ async def test_the_stream_sends_the_card_when_it_differs(desk: Serving) -> None:
     desk.world.say("customer:1", type="profile_updated", properties={"name": "Ada"})
     shown = re.search(r'data-shown="(\w+)"', await page(desk, "customer:1"))
     assert shown
-    stream = desk_events(desk.parts, pages, "customer:1", shown[1], UTC)
+    stream = desk_events(desk.parts, pages, WHO, "customer:1", shown[1], UTC)
     assert (await heard(stream, "beat"))["away"] is False  # the page has this card already
     desk.world.say("customer:1", type="searched", properties={"query": "shoes"})
     assert "shoes" in (await heard(stream, "card"))["html"]
@@ -210,7 +212,7 @@ async def test_the_stream_sends_the_card_when_it_differs(desk: Serving) -> None:
 
 
 async def test_the_stream_sends_ringing_calls(desk: Serving) -> None:
-    stream = desk_events(desk.parts, Pages(desk.parts), None, "", UTC)
+    stream = desk_events(desk.parts, Pages(desk.parts), WHO, None, "", UTC)
     assert "No call is ringing" in (await heard(stream, "calls"))["html"]
     entry = {"type": "call_ringing", "session_id": "c", "event_id": "e", "identifier": PHONE, "masks": MASKS}
     desk.parts.calls.see({**entry, "occurred_at": now_ms(), "touchpoint": "call_queue"}, now_ms())
@@ -224,7 +226,7 @@ async def test_the_stream_sends_ringing_calls(desk: Serving) -> None:
 
 
 async def test_nothing_is_left_behind_when_a_stream_ends(desk: Serving) -> None:
-    stream = desk_events(desk.parts, Pages(desk.parts), "customer:1", "", UTC)
+    stream = desk_events(desk.parts, Pages(desk.parts), WHO, "customer:1", "", UTC)
     await heard(stream, "card")
     await stream.aclose()
     assert not [each for each in asyncio.all_tasks() if "desk_stream" in repr(each) or "Queue" in repr(each)]
