@@ -24,15 +24,16 @@ one has already:
 | key | value |
 | --- | --- |
 | z seal | `Erasure`: what of that profile is not kept |
-| y pair | the version of an assignment that says nothing: the profile's own, or a sender's that gives it nothing |
+| y seal, seal | the version of a word that says nothing: the profile's own assignment, or a sender's to it |
 
-`pair` is a hash of the profile's and the sender's seals. So of a link that is over no name remains, and still an older
-word of it is known to be older (2026-11-24).
+The seals of kind y are the profile's and the sender's (the same where it is its own word). So of a link that is over
+no name remains, and still an older word of it is known to be older. They are not hashed: when the identifier key
+changes, new seals are made from the old ones (2026-11-24).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -180,9 +181,22 @@ def erasure(state: Reading, seal: bytes, recalled: Mapping[bytes, Erasure]) -> E
     return known if told is None else known.merged(told)
 
 
+def newest_heard(state: Reading, profile: str, sender: str, seal: Callable[[str], bytes]) -> int:
+    """The version of the newest word of a sender that a profile has heard; 0 where it has heard none.
+
+    Where both are the same: of identify's word about the profile itself.
+    """
+    quiet = heard(state, seal(profile), seal(sender))
+    if profile == sender:
+        data = state.get(prefix(profile) + ASSIGNMENT)
+        return max(quiet, decode_assignment(data).version if data is not None else 0)
+    data = state.get(prefix(profile) + SENDER + name(sender))
+    return max(quiet, decode_sender(data).assignment.version if data is not None else 0)
+
+
 def heard_key(profile: bytes, sender: bytes) -> bytes:
     """The key of kind y, from the seals of a profile and of whose word it is (the same, where it is its own)."""
-    return HEARD + blake2b(profile + sender, digest_size=NAME_BYTES).digest()
+    return HEARD + profile + sender
 
 
 def heard(state: Reading, profile: bytes, sender: bytes) -> int:
