@@ -13,11 +13,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
     NotCoordinatorForGroupError,
     TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.structs import OffsetAndMetadata
@@ -27,6 +29,9 @@ from pipeline.topics import TOPICS, Topic
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # the broker's own limit, and so the producers'
 COORDINATOR_S_MAX = 10.0
+TOPICS_S_MAX = 20.0  # until the broker knows the topics that were created
+
+_SET_ON_TOPIC = 1  # where a value of a topic's configuration comes from, in Kafka's protocol
 
 
 class UnequalPartitions(RuntimeError):
@@ -101,10 +106,64 @@ async def create_topics(settings: Settings, topics: Iterable[Topic] = TOPICS) ->
         for name, code, *detail in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise for_code(code)(f"topic {name}: {detail[0] if detail else ''}")
-        _check_counts(await _partition_counts(client, wanted), wanted, settings)
+        _check_counts(await _await_topics(client, wanted), wanted, settings)
         return [topic.name for topic in missing]
     finally:
         await client.close()
+
+
+async def configure_topics(settings: Settings, topics: Iterable[Topic] = TOPICS) -> dict[str, dict[str, str]]:
+    """Give existing topics the configuration that they must have, and leave what else operators set on them.
+
+    Returns topic → name → "old → new" for what was changed. Safe to repeat, also by several at once. Raises aiokafka's
+    errors when the broker refuses.
+    """
+    wanted = {topic.name: topic.configuration for topic in topics}
+    client = admin(settings)
+    await client.start()
+    try:
+        found: dict[str, dict[str, tuple[str, int]]] = {}
+        for answer in await client.describe_configs([_resource(name) for name in wanted]):
+            for code, said, _, name, rows in answer.resources:
+                if code != 0:
+                    raise for_code(code)(f"topic {name}: {said}")
+                found[name] = {row[0]: (row[1], row[3]) for row in rows}
+        changed = {
+            name: {
+                each: f"{found[name][each][0]} → {value}"
+                for each, value in config.items()
+                if found[name][each][0] != value
+            }
+            for name, config in wanted.items()
+        }
+        changed = {name: changes for name, changes in changed.items() if changes}
+        for name in changed:
+            # The broker takes a topic's settings whole: what is not named falls back to the cluster's.
+            own = {each: value for each, (value, source) in found[name].items() if source == _SET_ON_TOPIC}
+            for answer in await client.alter_configs([_resource(name, own | wanted[name])]):
+                for code, said, *_ in answer.resources:
+                    if code != 0:
+                        raise for_code(code)(f"topic {name}: {said}")
+        return changed
+    finally:
+        await client.close()
+
+
+def _resource(name: str, config: dict[str, str] | None = None) -> ConfigResource:
+    return ConfigResource(ConfigResourceType.TOPIC, name, config)
+
+
+async def _await_topics(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
+    """Their partition counts, once the broker knows them all: it learns of a new topic only after it has answered."""
+    wanted = set(names)
+    deadline = asyncio.get_running_loop().time() + TOPICS_S_MAX
+    while True:
+        counts = await _partition_counts(client, wanted)
+        if counts.keys() >= wanted:
+            return counts
+        if asyncio.get_running_loop().time() > deadline:
+            raise UnknownTopicOrPartitionError(f"created, and not there: {', '.join(sorted(wanted - counts.keys()))}")
+        await asyncio.sleep(0.05)
 
 
 async def _partition_counts(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline import kafka, keys
+from pipeline import kafka, keys, logs
 from pipeline.settings import Settings
 from pipeline.store import migrations, writer
+from pipeline.topics import TOPICS
 
 
 def prepare(settings: Settings) -> None:
@@ -22,8 +23,15 @@ def prepare(settings: Settings) -> None:
 
 
 def prepare_kafka(settings: Settings) -> None:
-    """Create the topics that are missing."""
-    asyncio.run(kafka.create_topics(settings))
+    """Create the topics that are missing; give the others the configuration that `topics.py` says, and log it."""
+
+    async def prepared() -> None:
+        created = set(await kafka.create_topics(settings))
+        existing = [topic for topic in TOPICS if topic.name not in created]
+        for name, changes in (await kafka.configure_topics(settings, existing)).items():
+            logs.get("prepare").info("topic_changed", topic=name, **changes)
+
+    asyncio.run(prepared())
 
 
 def prepare_clickhouse(settings: Settings) -> None:

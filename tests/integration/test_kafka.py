@@ -9,7 +9,7 @@ import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from pipeline import kafka
-from pipeline.topics import TOPICS, Topic
+from pipeline.topics import COMPACTED_MS_MAX, TOPICS, Topic
 from tests.conftest import Stack
 
 
@@ -45,6 +45,24 @@ async def test_a_topic_gets_its_configuration(stack: Stack) -> None:
     assert config["cleanup.policy"] == "compact"
     assert config["message.timestamp.type"] == "LogAppendTime"
     assert config["delete.retention.ms"] == "1234"
+
+
+async def test_a_topic_that_exists_gets_a_changed_configuration_and_keeps_what_operators_set(stack: Stack) -> None:
+    mine = topic(partitions=1, retention_ms=1_000, config={"delete.retention.ms": "1234"})
+    await kafka.create_topics(stack.settings, [mine])
+    changed = replace(mine, cleanup="compact,delete", retention_ms=2_000, config={})
+    said = await kafka.configure_topics(stack.settings, [changed])
+    assert said[mine.name]["cleanup.policy"] == "delete → compact,delete"
+    assert said[mine.name]["retention.ms"] == "1000 → 2000"
+    config = await configuration(stack, mine.name)
+    assert {name: config[name] for name in changed.configuration} == changed.configuration
+    assert config["max.compaction.lag.ms"] == str(COMPACTED_MS_MAX)
+    assert config["delete.retention.ms"] == "1234"
+    assert await kafka.configure_topics(stack.settings, [changed]) == {}
+
+
+async def test_the_flow_has_its_configuration(stack: Stack) -> None:
+    assert await kafka.configure_topics(stack.settings) == {}
 
 
 async def test_another_number_of_partitions_is_refused(stack: Stack) -> None:
