@@ -17,7 +17,7 @@ from msgspec import structs
 
 from pipeline.domain import records
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.messages import Assignment, Erased, Forget, erased_at, is_erased
+from pipeline.domain.messages import Assignment, Erased, Forget, Scrub, erased_at, is_erased
 from pipeline.domain.opened import Profile
 from pipeline.domain.records import Erasure, Kept, Lent, encode
 from pipeline.domain.slices import persons
@@ -118,6 +118,47 @@ class Erasing:
                 found = profile.stale = True
         return found
 
+    def scrub(self, profile: Profile, message: Scrub) -> bool:
+        """Take erased names out of what is from before, in a profile that stays. False: none was there."""
+        names = frozenset(message.names)
+        found = self._forget_aliases(profile, names, message.before)
+        for key, kept in self._kept(profile):
+            x = kept.interaction
+            if x.since >= message.before:
+                continue
+            told = tuple(person for person in kept.told if person not in names)
+            clean = _unnamed(x, names)
+            if clean is not x or told != kept.told:
+                self._state.put(key, encode(Kept(clean, kept.definition, kept.experience, told)))
+                found = True
+        for key, value in list(self._state.scan(profile.prefix + records.SEEN)):
+            seen = records.decode_seen(value)
+            if seen.since < message.before and not names.isdisjoint(seen.told):
+                told = tuple(person for person in seen.told if person not in names)
+                self._state.put(key, encode(structs.replace(seen, told=told)))
+                found = True
+        for key, value in list(self._state.scan(profile.prefix + records.LENT)):
+            lent = records.decode_lent(value)
+            clean = _unnamed(lent.interaction, names)
+            if clean is not lent.interaction and clean.since < message.before:
+                self._state.put(key, encode(Lent(clean, lent.version)))
+                found = True
+        return found
+
+    def _forget_aliases(self, profile: Profile, names: frozenset[str], before: int) -> bool:
+        found = False
+        for weak in names:
+            key = profile.prefix + records.ALIAS + weak.encode()
+            data = self._state.get(key)
+            if data is None or records.decode_alias(data).earliest >= before:
+                continue
+            self._state.put(key, None)
+            for session, _ in list(self._state.scan(profile.prefix + records.SESSION + records.name(weak))):
+                self._state.put(session, None)
+            profile.aliases.pop(weak, None)
+            found = True
+        return found
+
     def end(self, profile: Profile, sender: str, version: int) -> None:
         """Let go what another profile sent by assignments up to a version, since none of it is this one's now."""
         start = profile.prefix + records.LENT + records.name(sender)
@@ -165,6 +206,18 @@ class Erasing:
         self._state.put(key, None)
         profile.head.lent -= 1
         profile.gone.add((x.identifier, x.source, x.event_id))
+
+
+def _unnamed(x: Interaction, names: frozenset[str]) -> Interaction:
+    """The interaction without these beside its own identifier; itself, where it names none of them."""
+    if names.isdisjoint(x.links) and names.isdisjoint(x.claims) and names.isdisjoint(x.masks):
+        return x
+    return structs.replace(
+        x,
+        links=tuple(each for each in x.links if each not in names),
+        claims=tuple(each for each in x.claims if each not in names),
+        masks={each: mask for each, mask in x.masks.items() if each not in names},
+    )
 
 
 def _messages(sender: str, forget: dict[str, list[bytes]]) -> Iterator[Forget]:

@@ -129,7 +129,18 @@ class Forget(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     events: tuple[bytes, ...]
 
 
-Message = Misfiled | Assigned | Slice | Erased | Forget
+class Scrub(msgspec.Struct, frozen=True, array_like=True, tag="c"):
+    """A sweep tells the profile `to` that what it holds from before a time must not name these erased identifiers.
+
+    The interactions are its own, or those of others who were not erased, so they stay.
+    """
+
+    to: str
+    names: tuple[str, ...]
+    before: int  # ms
+
+
+Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub
 
 _encoder = msgspec.msgpack.Encoder()
 _message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

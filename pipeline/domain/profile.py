@@ -36,6 +36,7 @@ from pipeline.domain.messages import (
     Forget,
     Message,
     Misfiled,
+    Scrub,
     Slice,
     is_erased,
 )
@@ -107,8 +108,10 @@ class Work:
             self._assign(message)
         elif isinstance(message, Erased):
             self._erase(message)
-        else:
+        elif isinstance(message, Forget):
             self._forget(message)
+        else:
+            self._scrub(message)
 
     def store(self, x: Interaction) -> None:
         """File an interaction under its own identifier."""
@@ -307,6 +310,11 @@ class Work:
     def _forget(self, message: Forget) -> None:
         """Another profile takes back what it sent."""
         if self.knows(message.to) and self._erasing.forget(self._open(message.to), message):
+            self.step.changed.add(message.to)
+
+    def _scrub(self, message: Scrub) -> None:
+        """What was erased is not to be named here either."""
+        if self.knows(message.to) and self._erasing.scrub(self._open(message.to), message):
             self.step.changed.add(message.to)
 
     # The person's evidence, and what can leave.

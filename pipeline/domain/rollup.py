@@ -62,7 +62,7 @@ class Rollup:
         if cell is None:
             key = CellKey(occurred_at - occurred_at % WINDOW_MS, touchpoint, channel, definition)
             data = self._state.get(_state_key(key))
-            cell = self.cells[key] = _decoder.decode(data) if data else Cell()
+            cell = self.cells[key] = decode(data) if data else Cell()
         if experience is None:
             cell.interactions += sign
         else:
@@ -94,7 +94,7 @@ def fields(key: CellKey, partition: int, cell: Cell) -> dict[str, str | int | fl
 
 _NAMES = tuple(f"{dimension}_{kind}" for dimension in DIMENSIONS for kind in KINDS)
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Cell)
+decode = msgspec.msgpack.Decoder(Cell).decode
 
 
 def _state_key(key: CellKey) -> bytes:

@@ -21,6 +21,14 @@ class Reading(Protocol):
         ...
 
 
+class Paging(Reading, Protocol):
+    """The same, where a scan may go on behind a key."""
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All (key, value) under a prefix in key order; of keys behind `after` only, where that is given."""
+        ...
+
+
 class State(Reading, Protocol):
     """Keyed bytes of one partition. What was put is seen at once by get and scan."""
 
@@ -44,5 +52,5 @@ class DictState:
         else:
             self.data[key] = value
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return iter(sorted((k, v) for k, v in self.data.items() if k.startswith(prefix)))
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        return iter(sorted((k, v) for k, v in self.data.items() if k.startswith(prefix) and (not after or k > after)))

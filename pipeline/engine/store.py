@@ -42,10 +42,10 @@ class Store:
         """The value under a key."""
         return self._db.get(key)  # type: ignore[no-any-return]
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All under a prefix in key order."""
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All under a prefix in key order; of keys behind `after` only, where that is given."""
         cursor = self._db.iter()
-        cursor.seek(prefix)
+        cursor.seek(after + b"\x00" if after else prefix)
         while cursor.valid():
             key = cursor.key()
             if not key.startswith(prefix):

@@ -34,7 +34,7 @@ def shown(state: DictState, person: str = "customer:1") -> list[str]:
 
 
 def cells(state: DictState) -> dict[bytes, Cell]:
-    return {key: rollup._decoder.decode(value) for key, value in state.scan(rollup.PREFIX)}
+    return {key: rollup.decode(value) for key, value in state.scan(rollup.PREFIX)}
 
 
 def row_values(step: Step) -> dict[tuple[str, int], tuple[Score, ...]]:

@@ -109,7 +109,7 @@ class Ended:
 
     def cells(self) -> dict[bytes, Cell]:
         """Those that hold anything."""
-        found = {key: rollup._decoder.decode(value) for key, value in self.state.scan(rollup.PREFIX)}
+        found = {key: rollup.decode(value) for key, value in self.state.scan(rollup.PREFIX)}
         return {key: cell for key, cell in found.items() if cell.interactions or any(cell.sums)}
 
     def figures(self) -> dict[tuple[str, int], Any]:
