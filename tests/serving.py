@@ -70,6 +70,8 @@ class World:
         self.watch = Watch()
         self.known = DictState()  # identify's
         self.deaf = False  # what is said about identity waits
+        self.slow = False  # what identify says to profiles waits
+        self._undelivered: list[Message] = []
         self._unheard: list[Evidence | Order] = []
         self._deciding = Stage(JsonCodec(), PARTITIONS, KEYRING.seal, caps=caps)
         self._cache: dict[str, object] = {}
@@ -100,7 +102,14 @@ class World:
         batch = FakeBatch(0, sources=records, data=self.known.data, cache=self._cache)
         for _ in self._deciding.process(batch):
             pass
-        self._deliver([decode_message(each.value or b"") for each in batch.to(INBOX.name)])
+        self._undelivered += [decode_message(each.value or b"") for each in batch.to(INBOX.name)]
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Let profiles hear what identify said, unless they are slow."""
+        if not self.slow:
+            waiting, self._undelivered = self._undelivered, []
+            self._deliver(waiting)
 
     def _deliver(self, messages: list[Message]) -> None:
         changed: set[str] = set()

@@ -37,7 +37,7 @@ class Identify:
 
     def __init__(self, routes: Routes, token: str, patience: Patience | None = None) -> None:
         self.patience = patience or Patience()
-        self._routes = routes
+        self.routes = routes
         self._headers = {"Throughline-Worker-Token": token, "Content-Type": "application/json"}
         self._session: aiohttp.ClientSession | None = None
 
@@ -82,8 +82,8 @@ class Identify:
         body = msgspec.json.encode(question)
         attempts = 0
         while True:
-            seen = self._routes.changed.count
-            url = self._routes.identify
+            seen = self.routes.changed.count
+            url = self.routes.identify
             if url is not None:
                 attempts += 1
                 with contextlib.suppress(Again):
@@ -91,4 +91,4 @@ class Identify:
                     return await once(self._session, url + path, body, limit_s)
             if deadline.left_s <= self.patience.pause_s:
                 raise IdentifyAway(f"identify did not answer in {attempts} attempts")
-            await self._routes.changed.passed(seen, self.patience.pause_s)
+            await self.routes.changed.passed(seen, self.patience.pause_s)

@@ -192,7 +192,7 @@ class Ordering:
             "order_id": ordered["order_id"],
             "state": ordered["state"],
             "effect": "complete" if complete else "outstanding",
-            "changed": [each["identifier"] for each in ordered["changed"]],
+            "changed": [each["identifier"] for each in ordered.get("changed", ())],
         }
         if not complete:
             answer["outstanding"] = [{"profile": each.profile, "identifier": each.sender} for each in waiting]

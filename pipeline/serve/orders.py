@@ -78,7 +78,7 @@ class Orders:
         try:
             return await self._identify.order(order.order_id, max(deadline.left_s, 0.0))
         except IdentifyAway:
-            return {"order_id": order.order_id, "state": UNKNOWN, "reason": "", "said": {}, "changed": []}
+            return {"order_id": order.order_id, "state": UNKNOWN}
 
     async def known(self, order: Order) -> dict[str, Any] | None:
         """What became of an order that was given before under this id; None where none was.
@@ -97,7 +97,7 @@ class Orders:
         """Wait until everyone whom an order concerns knows what it changed; who does not when the time is over."""
         pairs = [
             Pair(profile, each["identifier"], each["version"])
-            for each in ordered["changed"]
+            for each in ordered.get("changed", ())
             for profile in each["tell"]
         ]
         by_number = defaultdict(list)
@@ -112,7 +112,7 @@ class Orders:
         question = {"pairs": [msgspec.to_builtins(pair) for pair in chunk]}
         while True:
             try:
-                answer = await self._workers.ask(chunk[0].profile, "/internal/told", question, deadline)
+                answer = await self._workers.ask_owner(chunk[0].profile, "/internal/told", question, deadline)
             except Unavailable:
                 return chunk
             if answer["reached"]:

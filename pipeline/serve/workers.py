@@ -126,26 +126,34 @@ class Workers:
         When the owner has failed twice, the others take turns with it, and may answer from a standby copy: that
         answer says how far behind it is. (Asking is safe: whoever has neither says so.)
         """
-        partition = partition_of(identifier, self.routes.partitions)
         bodies = msgspec.json.encode(question), msgspec.json.encode({**question, "copy": True})
+        return await self._ask(identifier, path, bodies, deadline)
+
+    async def ask_owner(
+        self, identifier: str, path: str, question: dict[str, Any], deadline: Deadline
+    ) -> dict[str, Any]:
+        """The same, where a copy's answer will not do."""
+        return await self._ask(identifier, path, (msgspec.json.encode(question), None), deadline)
+
+    async def _ask(
+        self, identifier: str, path: str, bodies: tuple[bytes, bytes | None], deadline: Deadline
+    ) -> dict[str, Any]:
+        """`bodies`: the question to the owner, and to others, where they may be asked."""
+        partition = partition_of(identifier, self.routes.partitions)
         for attempt in count():
             seen = self.routes.changed.count
-            url, copy = self._whom(partition, attempt)
+            url, body = self.routes.owner(partition), bodies[0]
+            others = self.routes.others(partition)
+            if bodies[1] is not None and others and attempt >= 2 and attempt % 2 == 0:
+                url, body = others[(attempt // 2 - 1) % len(others)], bodies[1]
             if url is not None:
                 limit_s = min(deadline.left_s, self.patience.attempt_s)
                 with contextlib.suppress(Again):
-                    return await once(self._lookups, url + path, bodies[copy], limit_s)
+                    return await once(self._lookups, url + path, body, limit_s)
             if deadline.left_s <= self.patience.pause_s:
                 break
             await self.routes.changed.passed(seen, self.patience.pause_s)
         raise Unavailable(f"nobody answered for partition {partition} in {attempt + 1} attempts")
-
-    def _whom(self, partition: int, attempt: int) -> tuple[str | None, bool]:
-        """Whom to ask in an attempt, and whether a copy will do."""
-        others = self.routes.others(partition)
-        if attempt < 2 or attempt % 2 or not others:
-            return self.routes.owner(partition), False
-        return others[(attempt // 2 - 1) % len(others)], True
 
     async def resolve(self, ids: Iterable[str], deadline: Deadline, now_ms: int | None = None) -> Resolved:
         """Whose each id is. One question per worker. Raises Unavailable, WorkerFault.
