@@ -141,7 +141,7 @@ class Erasing:
             lent = records.decode_lent(value)
             clean = _unnamed(lent.interaction, names)
             if clean is not lent.interaction and clean.since < message.before:
-                self._state.put(key, encode(Lent(clean, lent.version)))
+                self._state.put(key, encode(structs.replace(lent, interaction=clean)))
                 found = True
         return found
 
@@ -164,7 +164,7 @@ class Erasing:
         start = profile.prefix + records.LENT + records.name(sender)
         for key, value in list(self._state.scan(start)):
             lent = records.decode_lent(value)
-            if lent.version <= version:
+            if lent.newest <= version:
                 self._take_lent(profile, key, lent)
                 profile.stale = True
 

@@ -273,20 +273,29 @@ class Work:
                 self._borrow(profile, message, known, x)
 
     def _borrow(self, profile: Profile, message: Slice, known: Assignment, x: Interaction) -> None:
-        """Keep one interaction of another profile, or a better copy of it; `known` is its sender's newest word."""
+        """Keep one interaction of another profile, or a better copy of it; `known` is its sender's newest word.
+
+        What came by an older word is nothing new: with the newest came all that it gives.
+        """
         key = profile.prefix + records.LENT + records.name(message.sender) + records.event_name(x.source, x.event_id)
         theirs = message.assignment.owner(message.sender, x.session_id, x.occurred_at) == profile.identifier
-        lent = Lent(x, message.assignment.version if theirs else 0)
+        version = message.assignment.version
+        lent = Lent(x, version if theirs else 0, version)
         data = self._state.get(key)
         if data is None:
+            if version < known.version:
+                return
             profile.head.lent += 1
         else:
             former = records.decode_lent(data)
             worse = former.interaction.precedence <= x.precedence
-            if worse and lent.version <= max(former.version, known.version):
+            if worse and lent.version <= max(former.version, known.version) and version <= former.newest:
                 return
+            newest = max(former.newest, version)
             if worse:
-                lent = Lent(former.interaction, lent.version)
+                lent = Lent(former.interaction, max(lent.version, former.version), newest)
+            else:
+                lent = Lent(x, lent.version, newest)
             profile.stale = True
         self._state.put(key, encode(lent))
         if lent.belongs_to(profile.identifier, known):

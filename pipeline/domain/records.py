@@ -107,6 +107,7 @@ class Lent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     interaction: Interaction
     version: int
+    newest: int = 0  # version of the newest assignment with which it, or another copy, came at all
 
     def belongs_to(self, person: str, assignment: Assignment) -> bool:
         """Whether it is that person's, by the newest `assignment` known of its sender."""
