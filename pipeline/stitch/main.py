@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 
 from pipeline import catalogue, keys, logs
+from pipeline.domain.messages import Scrub
+from pipeline.domain.records import Erasure
 from pipeline.domain.rules import Rules
 from pipeline.engine import Batch, Engine, EngineApp, Sent, Spec, paced, run_worker
 from pipeline.registry import Registry
 from pipeline.settings import Settings
+from pipeline.stitch import erasures
 from pipeline.stitch.process import Stitch
 from pipeline.stitch.queries import Queries
 from pipeline.stitch.watch import Watch
@@ -68,23 +71,32 @@ def run(settings: Settings) -> None:
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
 
+    async def tell(messages: Iterable[Scrub]) -> None:
+        await erasures.tell(settings, messages)
+
     engine = Engine(specification(settings), announce, ready)
+    keyring = keys.keyring(secrets)
+    recalled: dict[bytes, Erasure] = {}
     queries = Queries(
-        engine, watch, policy, settings.partitions, secrets.worker_token, settings.host, settings.worker_port
+        *(engine, watch, policy, settings.partitions, secrets.worker_token, settings.host, settings.worker_port),
+        *(keyring.seal, recalled, tell),
     )
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)
     stitching = Stitch(
         codec,
-        keys.keyring(secrets),
+        keyring,
         policy,
         settings.partitions,
         settings.phone_region,
         watch.changed,
+        keyring.seal,
+        recalled,
     )
 
     async def stitch(batches: AsyncIterator[Batch]) -> None:
         await registry.register(written_by(GROUP))
+        recalled.update(await erasures.read(settings))
         async for batch in batches:
             await registry.learn(batch.sources)
             await paced(stitching.process(batch))

@@ -1,0 +1,83 @@
+"""Who was erased, as the topic identity.orders has it: for a worker whose state was begun from nothing.
+
+Where the changelog is gone and all events are read anew, no profile knows that it was erased. The topic knows it by
+seals. It is small, since it is compacted, and read whole before the first batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from aiokafka import TopicPartition
+
+from pipeline import kafka
+from pipeline.domain.messages import Scrub, encode
+from pipeline.domain.records import Erasure
+from pipeline.partition import partition_of
+from pipeline.settings import Settings
+from pipeline.topics import IDENTITY_ORDERS, INBOX
+
+POLL_MS = 500
+KIND = "erase"
+
+
+class Recalled(msgspec.Struct):
+    """A record of the topic, as far as it matters here. Orders of other kinds are none of stitch's."""
+
+    kind: str
+    number: int = 0
+    before: int = 0  # ms
+    blocked: bool = False
+    seals: list[str] = []  # in hex
+
+
+_decode = msgspec.json.Decoder(Recalled).decode
+
+
+def gather(values: Iterable[bytes]) -> dict[bytes, Erasure]:
+    """Seal → erasure, from the topic's records in any order. Raises msgspec.DecodeError on what is none."""
+    found: dict[bytes, Erasure] = {}
+    for value in values:
+        each = _decode(value)
+        if each.kind != KIND:
+            continue
+        erasure = Erasure(each.before, each.blocked, each.number)
+        for text in each.seals:
+            seal = bytes.fromhex(text)
+            found[seal] = found[seal].merged(erasure) if seal in found else erasure
+    return found
+
+
+async def read(settings: Settings) -> dict[bytes, Erasure]:
+    """All that the topic holds now. Raises aiokafka's errors."""
+    consumer = kafka.consumer(settings, group=None)
+    await consumer.start()
+    try:
+        place = TopicPartition(IDENTITY_ORDERS.name, 0)
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end = (await consumer.end_offsets([place]))[place]
+        newest: dict[bytes | None, bytes | None] = {}
+        while await consumer.position(place) < end:
+            found = await consumer.getmany(place, timeout_ms=POLL_MS)
+            newest.update({record.key: record.value for record in found.get(place, ())})
+        return gather(value for value in newest.values() if value is not None)
+    finally:
+        await consumer.stop()
+
+
+async def tell(settings: Settings, messages: Iterable[Scrub]) -> None:
+    """Put messages into the inboxes of profiles, outside of any batch. Raises aiokafka's errors."""
+    waiting = list(messages)
+    if not waiting:
+        return
+    producer = kafka.producer(settings)
+    await producer.start()
+    try:
+        for message in waiting:
+            number = partition_of(message.to, settings.partitions)
+            await producer.send(INBOX.name, encode(message), key=message.to.encode(), partition=number)
+        await producer.flush()
+    finally:
+        await producer.stop()
