@@ -68,7 +68,3 @@ class Renaming:
     def behind(self, seal: bytes) -> tuple[str, ...]:
         """As `Keyring.behind`."""
         return self._keyring.behind(seal)
-
-    def is_old_seal(self, seal: bytes) -> bool:
-        """Whether a seal is of an identifier under an older key."""
-        return 0 < seal[-1] <= len(self._marks)

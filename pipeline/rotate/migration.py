@@ -17,7 +17,7 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.engine.transaction import Fence
 from pipeline.registry import Registry
 from pipeline.rotate import outputs, rewriting, state, waiting
-from pipeline.rotate.rewriting import copied
+from pipeline.rotate.rewriting import Commits, copied
 from pipeline.rotate.tables import rename_tables
 from pipeline.settings import Settings
 from pipeline.store import writer
@@ -94,7 +94,7 @@ async def _rename_kafka(settings: Settings, keyring: Keyring, progress: Progress
 
 async def _rename_outputs(
     settings: Settings,
-    workers: Mapping[int, Fence],
+    workers: Mapping[int, Commits],
     keyring: Keyring,
     codec: Codec,
     registry: Registry,

@@ -13,10 +13,9 @@ import msgspec
 
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.renaming import Renaming
-from pipeline.engine.transaction import Fence
 from pipeline.partition import partition_of
 from pipeline.registry import Registry
-from pipeline.rotate.rewriting import Copy, Transactions
+from pipeline.rotate.rewriting import Commits, Copy, Transactions
 from pipeline.rotate.state import Tell
 from pipeline.topics import ALERTS, CUSTOMER_SCORES, IDENTITIES, IDENTITY_ORDERS, Topic
 from pipeline.wire import Codec
@@ -50,7 +49,7 @@ class _Fetched:
 
 
 async def rename_output(
-    copy: Copy, who: str, fence: Fence, keyring: Keyring, codec: Codec, registry: Registry, tell: Tell
+    copy: Copy, who: str, fence: Commits, keyring: Keyring, codec: Codec, registry: Registry, tell: Tell
 ) -> None:
     """Rename one topic. Raises KafkaError, wire.WireError."""
     renaming = Renaming(keyring)

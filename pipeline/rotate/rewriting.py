@@ -7,10 +7,13 @@ after each commit. They are only for the work, and can be thrown away at any tim
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
+
+from aiokafka import TopicPartition
 
 from pipeline import kafka
 from pipeline.engine import Sent, Store
@@ -35,6 +38,16 @@ def fence(settings: Settings, transactional_id: str) -> Fence:
     """A producer that shuts out whoever works under that id."""
     limits = replace(Limits(), transaction_timeout_ms=TRANSACTION_S_MAX * 1000)
     return Fence(settings.bootstrap, transactional_id, limits, lambda _point: None)
+
+
+class Commits(Protocol):
+    """What is used of a `Fence`."""
+
+    async def commit(
+        self, sent: Mapping[tuple[str, int], Sequence[Sent]], group: str, positions: Mapping[TopicPartition, int]
+    ) -> object:
+        """Send everything and commit it with the group's positions, in one transaction."""
+        ...
 
 
 class Copy:
@@ -71,7 +84,7 @@ def copied(settings: Settings, topic: Topic) -> Iterator[Copy]:
 class Transactions:
     """Changes of a copy, collected into transactions. Commit what is left with `flush`."""
 
-    def __init__(self, copy: Copy, fence: Fence) -> None:
+    def __init__(self, copy: Copy, fence: Commits) -> None:
         self._copy = copy
         self._fence = fence
         self._changes: dict[int, dict[bytes, bytes | None]] = {}

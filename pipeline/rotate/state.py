@@ -18,18 +18,19 @@ from pipeline.domain.identifiers import SEAL_BYTES, Keyring
 from pipeline.domain.renaming import Renaming
 from pipeline.domain.rollup import CellKey, Rollup
 from pipeline.domain.scores import Experience
-from pipeline.engine.transaction import Fence
 from pipeline.partition import partition_of
 from pipeline.rotate import known
 from pipeline.rotate.profiles import Renamed, UnknownRecord, renamed
-from pipeline.rotate.rewriting import Copy, Transactions
+from pipeline.rotate.rewriting import Commits, Copy, Transactions
 from pipeline.topics import TOUCHPOINT_SCORES
 from pipeline.wire import Codec
 
 Tell = Callable[[str, int], None]  # what is being renamed, and how many records were looked at
 
 
-async def rename_profiles(copy: Copy, fences: Mapping[int, Fence], keyring: Keyring, codec: Codec, tell: Tell) -> None:
+async def rename_profiles(
+    copy: Copy, fences: Mapping[int, Commits], keyring: Keyring, codec: Codec, tell: Tell
+) -> None:
     """Rename the state of stitch. `fences` by partition number. Raises UnknownRecord, KafkaError."""
     renaming = Renaming(keyring)
     for number, store in enumerate(copy.stores):
@@ -109,7 +110,7 @@ _MERGED: dict[bytes, Callable[[bytes, bytes], bytes]] = {records.ERASURE: _erasu
 SEALED = frozenset(_MERGED)
 
 
-async def rename_known(copy: Copy, fence: Fence, keyring: Keyring, tell: Tell) -> None:
+async def rename_known(copy: Copy, fence: Commits, keyring: Keyring, tell: Tell) -> None:
     """Rename the state of identify. Raises UnknownRecord, KafkaError."""
     renaming = Renaming(keyring)
     transactions = Transactions(copy, fence)

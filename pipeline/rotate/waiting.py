@@ -15,8 +15,8 @@ from pipeline.domain import messages
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.renaming import Renaming
 from pipeline.engine import Sent
-from pipeline.engine.transaction import Fence
 from pipeline.partition import partition_of
+from pipeline.rotate.rewriting import Commits
 from pipeline.rotate.state import Tell
 from pipeline.settings import Settings
 from pipeline.topics import INBOX, Topic
@@ -26,7 +26,7 @@ POLL_MS = 200
 
 
 async def rename_waiting(
-    settings: Settings, topic: Topic, fences: Mapping[int, Fence], keyring: Keyring, tell: Tell
+    settings: Settings, topic: Topic, fences: Mapping[int, Commits], keyring: Keyring, tell: Tell
 ) -> None:
     """Rename what the topic's reader (a group of that name) has not read. `fences` by partition number."""
     renaming = Renaming(keyring)
@@ -67,7 +67,7 @@ async def _pass_on(
     start: int,
     end: int,
     renaming: Renaming,
-    fence: Fence,
+    fence: Commits,
     group: str,
     settings: Settings,
     tell: Tell,
