@@ -111,17 +111,21 @@ def add_identifier_key(settings: Settings) -> str:
     return name
 
 
+def next_identifier_key(settings: Settings) -> str:
+    """The key that a migration leads to. Raises BrokenKeys, and NoRotation where the current one is the newest."""
+    made = load_or_create(settings)
+    name = made.migrating_to or _waiting(made)
+    if not name:
+        raise NoRotation(f"key {made.identifier_key} is the newest: `throughline keys rotate` makes another one")
+    return name
+
+
 def begin_migration(settings: Settings) -> str:
     """Mark that everything is being renamed to the newest key; returns its name. Again: the same.
 
-    Raises BrokenKeys, and NoRotation where there is no newer key than the current one.
+    Raises BrokenKeys, NoRotation.
     """
-    made = load_or_create(settings)
-    if made.migrating_to:
-        return made.migrating_to
-    name = _waiting(made)
-    if not name:
-        raise NoRotation(f"key {made.identifier_key} is the newest: `throughline keys rotate` makes another one")
+    name = next_identifier_key(settings)
     _change(settings, lambda content: content.update(migrating_to=name))
     return name
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from pipeline import prepare
+from pipeline import keys, prepare
 from pipeline.local import home
 from pipeline.local.bare import bare
 from pipeline.rotate.migration import StillWorking, migrate, wait_until_nobody_works
@@ -18,6 +18,7 @@ def migrate_keys(settings: Settings, say: Callable[[str], None]) -> str:
 
     Raises StillWorking, and what `migrate`, `prepare` and `bare` raise.
     """
+    keys.next_identifier_key(settings)  # or there is nothing to do
     if settings.kafka or settings.clickhouse_url:
         prepare.prepare(settings)
         asyncio.run(wait_until_nobody_works(settings, say))
