@@ -3,7 +3,7 @@
 An interaction leaves a profile only when no shelf holds it. Whatever order interactions come in, the shelves end the
 same: what was once pushed out of one, newer keys would push out again. All that a view shows is read from them.
 
-None is older than `Rules.age_ms` before the newest.
+None is older than `Rules.age_ms` before the newest, but for what people said of their consent: that does not age.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from pipeline.domain.consent import PURPOSES, SERVICE, SPEAKING, refuses
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import Piece, piece
@@ -38,6 +39,8 @@ class Shelves:
     goals: dict[str, Interaction] = field(default_factory=dict)  # goal → the last word on it
     traits: dict[str, Interaction] = field(default_factory=dict)  # name → profile_updated
     preferences: dict[str, Interaction] = field(default_factory=dict)  # option → preference_set
+    consent: dict[str, Interaction] = field(default_factory=dict)  # purpose → the last word of the person on it
+    refused: set[tuple[str, str, str]] = field(default_factory=set)  # events that are not for service
 
     def events(self) -> set[tuple[str, str, str]]:
         """(identifier, source, event_id) of every interaction on any shelf."""
@@ -45,7 +48,36 @@ class Shelves:
         result.update(p.event for p in self.pieces)
         for shelf in (self.orders, self.order_changes, self.complaints, self.goals, self.traits, self.preferences):
             result.update(event(x) for x in shelf.values())
+        result.update(event(x) for x in self.consent.values())
         return result
+
+    def allowed(self) -> dict[str, bool]:
+        """Purpose → the person's last word, for those on which there was one."""
+        return {purpose: self.consent[purpose].consent[purpose] for purpose in PURPOSES if purpose in self.consent}
+
+    def for_service(self) -> Shelves:
+        """The shelves without what must not be shown to those who serve the person.
+
+        It is taken from shelves that were filled with all of it: a goal that was reached in an interaction that is
+        not shown is not an open one.
+        """
+        if not self.refused:
+            return self
+
+        def shown(shelf: dict[str, Interaction]) -> dict[str, Interaction]:
+            return {key: x for key, x in shelf.items() if event(x) not in self.refused}
+
+        return Shelves(
+            view=[x for x in self.view if event(x) not in self.refused],
+            pieces=[p for p in self.pieces if p.event not in self.refused],
+            orders=shown(self.orders),
+            order_changes=shown(self.order_changes),
+            complaints=shown(self.complaints),
+            goals=shown(self.goals),
+            traits=shown(self.traits),
+            preferences=shown(self.preferences),
+            consent=self.consent,
+        )
 
 
 def event(interaction: Interaction) -> tuple[str, str, str]:
@@ -62,9 +94,12 @@ def arrange(interactions: Iterable[Interaction], rules: Rules) -> Shelves:
     """The shelves of a set of interactions (each of them once), in whatever order they are given."""
     shelves = Shelves()
     newest_first = sorted(interactions, key=position, reverse=True)
+    oldest = newest_first[0].occurred_at - rules.age_ms if newest_first else 0
     for x in newest_first:
-        if x.occurred_at < newest_first[0].occurred_at - rules.age_ms:
-            break
+        if x.consent:
+            _consent(shelves, x)
+        if x.occurred_at < oldest:
+            continue
         if len(shelves.view) < rules.view_size:
             shelves.view.append(x)
         if len(shelves.pieces) < rules.evidence and (experience := rules.scoring.experience(x)):
@@ -96,6 +131,16 @@ def _put(shelf: dict[str, Interaction], key: str, x: Interaction, size: int) -> 
     """Interactions come newest first: the first of a key stays."""
     if len(shelf) < size:
         shelf.setdefault(key, x)
+
+
+def _consent(shelves: Shelves, x: Interaction) -> None:
+    """What an interaction says of consent: of its own, and perhaps of the person's."""
+    if refuses(x, SERVICE):
+        shelves.refused.add(event(x))
+    if x.type in SPEAKING:
+        for purpose in PURPOSES:
+            if purpose in x.consent:
+                shelves.consent.setdefault(purpose, x)
 
 
 def _order(shelves: Shelves, x: Interaction, rules: Rules) -> None:

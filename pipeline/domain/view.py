@@ -16,9 +16,10 @@ from itertools import islice
 from typing import Any
 
 from pipeline.domain import records
+from pipeline.domain.consent import SERVICE
 from pipeline.domain.identifiers import PERSONAL
 from pipeline.domain.interaction import NAMESPACES, Interaction
-from pipeline.domain.messages import UNASSIGNED
+from pipeline.domain.messages import UNASSIGNED, is_erased
 from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import DIMENSIONS, scores
@@ -41,17 +42,24 @@ _RULES = Rules()
 def context(state: Reading, person: str, now_ms: int, rules: Rules) -> Json:
     """`profile`, `now`, `scores` and `timeline` of a person, as the API gives them, at the time `now_ms`.
 
-    For an identifier that resolves to another person, or that nothing is known of, it is what is left there.
+    For an identifier that resolves to another person, or that nothing is known of, it is what is left there. Of a
+    person who refuses to be served by it, it is that they do (`consent`), and nothing else.
     """
     held = Held(state, person)
-    shelves = arrange(held.shown, rules)
+    every = arrange(held.shown, rules)
+    consent = every.allowed()
+    if consent.get(SERVICE) is False:
+        return {"profile": {"id": person, "identifiers": [], "traits": {}}, **_parts(Shelves(), now_ms, rules, consent)}
+    shelves = every.for_service()
+    profile = {"id": person, "identifiers": _identifiers(state, held, shelves), "traits": _choices(shelves.traits)}
+    return {"profile": profile, **_parts(shelves, now_ms, rules, consent)}
+
+
+def _parts(shelves: Shelves, now_ms: int, rules: Rules, consent: dict[str, bool]) -> Json:
+    """All of a context but who it is."""
     values = scores(shelves.pieces, rules.scoring.half_life_ms)
     return {
-        "profile": {
-            "id": person,
-            "identifiers": _identifiers(state, held, shelves),
-            "traits": _choices(shelves.traits),
-        },
+        "consent": consent,
         "now": _now(shelves, now_ms, rules),
         "scores": {name: score._asdict() for name, score in zip(DIMENSIONS, values, strict=True)},
         "timeline": [entry(x) for x in shelves.view],
@@ -62,11 +70,15 @@ def timeline(state: Reading, person: str, rules: Rules, limit: int, before: str 
     """`{"timeline", "next", "complete"}`: at most `limit` entries, newest first, of one channel or (None) all.
 
     `before` is a `next` of an earlier answer (ValueError where it is none). `next` is None where nothing older is held;
-    `complete` False then says that there may be older ones in the store all the same.
+    `complete` False then says that there may be older ones in the store all the same. Of a person who refuses to be
+    served by it there is none.
     """
     start = position(before) if before is not None else None
     held = Held(state, person)
-    shelves = arrange(held.shown, rules)
+    every = arrange(held.shown, rules)
+    if every.allowed().get(SERVICE) is False:
+        return {"timeline": [], "next": None, "complete": True}
+    shelves = every.for_service()
     matching = [
         x for x in shelves.view if (channel is None or x.channel == channel) and (start is None or x.position < start)
     ]
@@ -74,7 +86,7 @@ def timeline(state: Reading, person: str, rules: Rules, limit: int, before: str 
     return {
         "timeline": [entry(x) for x in page],
         "next": cursor(page[-1].position) if page and len(matching) > len(page) else None,
-        "complete": _complete(state, held, shelves),
+        "complete": _complete(state, held, every),
     }
 
 
@@ -96,14 +108,15 @@ def resolve(state: Reading, identifier: str, rules: Rules = _RULES) -> Json:
         "known": known,
         "ambiguous": assignment.ambiguous,
         "person": person,
-        "candidates": list(assignment.candidates) if assignment.ambiguous else [],
+        "candidates": [each for each in assignment.candidates if not is_erased(each)] if assignment.ambiguous else [],
         **(card(state, identifier, rules) if own else {"id": identifier, "initials": "", "last_seen": None}),
     }
 
 
 def card(state: Reading, person: str, rules: Rules) -> Json:
     """`{"id", "initials", "last_seen"}`: enough to choose among candidates, and no more."""
-    shelves = arrange(Held(state, person).shown, rules)
+    every = arrange(Held(state, person).shown, rules)
+    shelves = Shelves() if every.allowed().get(SERVICE) is False else every.for_service()
     last_seen = time_text(shelves.view[0].occurred_at) if shelves.view else None
     return {"id": person, "initials": initials(_choices(shelves.traits)), "last_seen": last_seen}
 

@@ -27,6 +27,7 @@ def nothing_known() -> dict[str, Any]:
     """The parts of a context answer that stand empty when no one person is meant."""
     return {
         "profile": None,
+        "consent": {},
         "now": {
             "searches": [],
             "viewed": [],
@@ -66,7 +67,7 @@ class Lookup:
                 question = {"id": who.person, "now_ms": now_ms}
                 known = await self.workers.ask(who.person, "/internal/context", question, deadline)
                 freshness.append(fresh(known))
-            answer.update({part: known[part] for part in ("profile", "now", "scores", "timeline")})
+            answer.update({part: known[part] for part in ("profile", "consent", "now", "scores", "timeline")})
         elif who.ambiguous:
             shown, more = await self._cards(who.candidates, deadline)
             answer["candidates"] = list(shown.values())

@@ -141,6 +141,9 @@ class ContextAnswer(Fresh):
     match: Literal["none", "one", "ambiguous"]
     candidates: list[Candidate]
     profile: Profile | None
+    consent: dict[str, bool] = Field(
+        description="what the person allows or refuses, by purpose; who refuses `service` is shown no more than that"
+    )
     now: Now
     scores: Scores
     timeline: list[Entry]

@@ -35,6 +35,7 @@ def test_the_context_of_nobody_is_empty_and_complete() -> None:
             "identifiers": [{"id": ME, "namespace": "customer", "value": "1", "first_seen": None, "last_seen": None}],
             "traits": {},
         },
+        "consent": {},
         "now": {
             "searches": [],
             "viewed": [],
