@@ -1,8 +1,9 @@
 """The desk as a process, over profiles in memory: for the browser's tests, and for looking at it.
 
 `python -m tests.desk_world PORT HOME` prints `ready`; then each line of its input is one thing that happens:
-`{"say": {"identifier": …}}`, `{"ring": {…}}`, `{"lag_ms": n}`, `{"worker": "stop" | "start"}`, `{"http": …}`. It
-answers `done`.
+`{"say": {"identifier": …}}`, `{"ring": {…}}`, `{"lag_ms": n}`, `{"join": [from, into]}`, `{"erase": person}`,
+`{"crowd": identifier}` (so many browsers that it stands alone), `{"worker": "stop" | "start"}`, the same for
+`identify` and `http`. It answers `done`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import Any
 import uvicorn
 
 from pipeline.domain.interaction import Item
+from pipeline.domain.messages import Evidence
+from pipeline.domain.orders import Erase, Join
 from pipeline.serve.app import create_app
 from pipeline.serve.main import Server
-from tests.serving import Worker, World, keyed, now_ms, parts
+from tests.serving import Deciding, Ledger, Worker, World, keyed, now_ms, parts
 
 
 class Stage:
@@ -29,16 +32,19 @@ class Stage:
         self._home = home
         self._world = World()
         self._worker = Worker(self._world)
+        self._deciding = Deciding(self._world)
 
     async def start(self) -> None:
         """The worker, and serve in front of it."""
         await self._worker.start()
+        await self._deciding.start()
         await self._start_http()
 
     async def _start_http(self) -> None:
         """A new serve, that knows nothing but where the worker is."""
-        self._parts = parts(self._home)
+        self._parts = parts(self._home, ledger=Ledger(self._world))
         self._worker.publish(self._parts.routes)
+        self._deciding.publish(self._parts.routes)
         config = uvicorn.Config(create_app(self._parts), port=self._port, log_level="warning")
         self._server = Server(config, self._parts.streams)
         self._serving = asyncio.create_task(self._server.serve())
@@ -61,6 +67,15 @@ class Stage:
                     self._worker.engine.lag_ms = given
                 case "worker":
                     await (self._worker.stop() if given == "stop" else self._worker.start())
+                case "identify":
+                    await (self._deciding.stop() if given == "stop" else self._deciding.start())
+                case "join":
+                    self._world.decide(Join(f"order-{given[0]}", *given, "she called", "key:admin", now_ms()))
+                case "erase":
+                    self._world.decide(Erase(f"order-{given}", given, False, "she asked", "key:admin", now_ms()))
+                case "crowd":
+                    said = (Evidence(given, f"anonymous:c{n}", n, "", "shop", f"c{n}") for n in range(1, 1_002))
+                    self._world.decide(*said)
                 case "http":
                     await (self._stop_http() if given == "stop" else self._start_http())
                 case _:

@@ -38,7 +38,8 @@ def rule(identifier: str, record: Record, known: Assignment, caps: Caps) -> tupl
         return (
             "shared",
             f"It is shared by {', '.join(names[:-1])} and {names[-1]}. A session in which exactly one of them showed "
-            f"themselves is theirs; otherwise what came before the second one did is {names[0]}'s, and the rest stays.",
+            f"themselves is theirs; otherwise what came before the second one did belongs to {names[0]}, and the rest "
+            "stays.",
         )
     if known.ambiguous:
         return "unresolved", "All that evidence leads to is ambiguous itself: nothing is guessed, everything stays."

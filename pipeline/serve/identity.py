@@ -86,8 +86,11 @@ async def explanation(parts: Parts, asked: str) -> tuple[dict[str, Any], Sequenc
     """The answer about who an id is, and everyone of whom it tells. Raises IdentifyAway, Unavailable."""
     said = await parts.identities.identity(asked)
     deadline = parts.workers.deadline()
-    cards = await parts.lookup.cards(explained.candidates(said), deadline)
-    masks = await parts.lookup.masks(said["person"] or asked, now_ms(), deadline)
+    candidates = explained.candidates(said)
+    cards = await parts.lookup.cards(candidates, deadline)
+    # Nobody's own profile has seen the mask of what several share; theirs have.
+    knowing = said["person"] or next(iter(candidates), asked)
+    masks = await parts.lookup.masks(knowing, now_ms(), deadline)
     return explained.identity(said, cards, masks), explained.concerned(said)
 
 

@@ -201,6 +201,66 @@ def test_an_ambiguous_caller(desk: Desk, page: Page) -> None:
     expect(page.get_by_role("heading", name="Karl Hopper")).to_be_visible()
 
 
+def shared(desk: Desk) -> None:
+    """A couple who shared a phone with somebody whose data was erased; and a card joined by order."""
+    for number, name in (("1", "Grace Hopper"), ("2", "Karl Hopper"), ("3", "Eve Gone")):
+        desk.say(identifier=f"customer:{number}", type="profile_updated", properties={"name": name}, ago_s=9000)
+        desk.say(identifier=f"customer:{number}", phone=SHARED, session_id=f"s{number}", ago_s=5000 - int(number))
+    desk.say(identifier="customer:1", links=["anonymous:a1"], event_id="login", session_id="v1", ago_s=900)
+    desk.say(identifier="loyalty:L-9", channel="in_store", ago_s=700)
+    desk.happen(join=["loyalty:L-9", "customer:1"])
+    desk.happen(erase="customer:3")
+
+
+def test_it_explains_why_identifiers_belong_together(desk: Desk, page: Page) -> None:
+    shared(desk)
+    page.goto(f"{desk.url}/desk/customers/customer:1")
+    expect(page.locator("#state")).to_have_text("Live")
+    page.get_by_text("Why these belong together").focus()
+    page.keyboard.press("Enter")
+    why = page.locator(".identity-body")
+    browser = why.locator("[data-key='anonymous:a1']")
+    expect(browser).to_contain_text("All evidence about it leads to customer number 1 alone")
+    browser.get_by_text("Evidence (1)").focus()
+    page.keyboard.press("Enter")
+    expect(browser.get_by_text("shop · event login · session v1")).to_be_visible()
+    expect(why.locator("[data-key='loyalty:L-9']")).to_contain_text("Ordered just now: “she called”")
+    phone = why.locator("li", has_text="+1 ••• ••99").first
+    expect(phone).to_contain_text("shared by customer number 1, customer number 2 and somebody whose data was erased")
+    expect(phone.locator("a")).to_have_text(["Customer number 1", "Customer number 2"])
+    assert "erased:" not in page.content()
+    assert "Eve" not in page.content()
+
+    desk.say(identifier="customer:1", type="searched", properties={"query": "shoes"})  # and it stays as it is
+    expect(page.locator(".searches")).to_contain_text("shoes")
+    expect(browser.get_by_text("shop · event login · session v1")).to_be_visible()
+    phone.get_by_role("link", name="Customer number 2").click()
+    expect(page.get_by_role("heading", name="Karl Hopper")).to_be_visible()
+
+
+def test_it_says_who_stands_alone(desk: Desk, page: Page) -> None:
+    desk.say(identifier="customer:kiosk")
+    desk.happen(crowd="customer:kiosk")
+    page.goto(f"{desk.url}/desk/customers/customer:kiosk")
+    page.get_by_text("Why these belong together").click()
+    expect(page.locator(".identity-body h3").first).to_have_text("Stands alone")
+    expect(page.locator(".identity-body")).to_contain_text("more than 1000 weaker identifiers came with it")
+
+
+def test_without_identify_the_card_is_there_all_the_same(desk: Desk, page: Page) -> None:
+    known(desk)
+    desk.happen(identify="stop")
+    page.goto(f"{desk.url}/desk/customers/customer:1")
+    expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    section = page.get_by_text("Why these belong together")
+    section.click()
+    expect(page.locator(".identity-body")).to_contain_text("cannot be read at the moment")
+    desk.happen(identify="start")
+    section.click()
+    section.click()
+    expect(page.locator(".identity-body")).to_contain_text("All evidence about it leads to customer number 1")
+
+
 def test_older_entries_come_when_asked_for_and_stay(desk: Desk, page: Page) -> None:
     for n in range(70):
         desk.say(identifier="customer:1", event_id=f"x{n}", properties={"page": f"page {n}."}, ago_s=100 + n * 60)
@@ -283,6 +343,8 @@ def test_it_fits_and_can_be_read(browser: Browser, desk: Desk, width: int, schem
     search(page, PHONE)
     expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     expect(page.locator("#state")).to_have_text("Live")
+    page.get_by_text("Why these belong together").click()
+    expect(page.locator(".identity-body")).to_contain_text("All evidence about it leads to")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CONTRAST) == []
     context.close()
