@@ -65,6 +65,18 @@ class Renaming:
         """The seal of the identifier under the current key."""
         return self._keyring.reseal(seal)
 
+    def sealed(self, seal: str) -> str:
+        """The same in hexadecimal digits."""
+        return self._keyring.reseal(bytes.fromhex(seal)).hex()
+
+    def rank(self, identifier: str) -> int:
+        """How many keys there were before the one that keyed an identifier; 0 also where none did."""
+        return max(0, self._keyring.generation(identifier) - 1)
+
     def behind(self, seal: bytes) -> tuple[str, ...]:
         """As `Keyring.behind`."""
         return self._keyring.behind(seal)
+
+
+#: Where there is no older key.
+NOTHING_RENAMED = Renaming(Keyring({"none": bytes(32)}, "none"))

@@ -81,5 +81,5 @@ def order(value: bytes, renaming: Renaming) -> bytes:
     record = _order.decode(value)
     after = renaming.value(record)
     if "seals" in after:
-        after["seals"] = [renaming.seal(bytes.fromhex(seal)).hex() for seal in after["seals"]]
+        after["seals"] = [renaming.sealed(seal) for seal in after["seals"]]
     return _json.encode(after) if after != record else value

@@ -21,12 +21,13 @@ from clickhouse_connect.driver.client import Client
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.renaming import Renaming
 from pipeline.rotate.state import Tell
+from pipeline.store.rows import TABLES
 from pipeline.store.writer import INSERT_SETTINGS
 
 ROWS_MAX = 10_000  # read and put in at once, about
 
 #: Table → its columns of seals in hexadecimal digits.
-SEALS = {"audit": ("subjects", "shown")}
+SEALS = {table.name: table.seals for table in TABLES if table.seals}
 _TEXT = re.compile(r"(LowCardinality\()?String\)?")
 
 
@@ -111,7 +112,7 @@ def renamed_row(table: Table, row: Sequence[Any], renaming: Renaming) -> list[An
     new: list[Any] = []
     for (name, _), value in zip(table.columns, row, strict=True):
         if name in seals:
-            new.append([renaming.seal(bytes.fromhex(seal)).hex() for seal in value])
+            new.append([renaming.sealed(seal) for seal in value])
         else:
             new.append(renaming.value(value))
     if renaming.concerns(repr(new).encode()) and renaming.text(repr(new)) != repr(new):

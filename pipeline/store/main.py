@@ -20,6 +20,7 @@ from aiokafka import ConsumerRecord
 from clickhouse_connect.driver.exceptions import Error
 
 from pipeline import keys, logs, metrics, wire
+from pipeline.domain.renaming import NOTHING_RENAMED, Renaming
 from pipeline.registry import Registry
 from pipeline.settings import Settings
 from pipeline.store import reader, rows
@@ -42,8 +43,14 @@ class BrokenOutput(RuntimeError):
     """A record of an output topic cannot be read as what it should be; says where it is."""
 
 
-def columns(table: Table, codec: wire.Codec, layout_epoch: int, records: Sequence[ConsumerRecord]) -> list[Column]:
-    """A batch as columns. Raises BrokenOutput and rows.Inconsistent."""
+def columns(
+    table: Table,
+    codec: wire.Codec,
+    layout_epoch: int,
+    records: Sequence[ConsumerRecord],
+    renaming: Renaming = NOTHING_RENAMED,
+) -> list[Column]:
+    """A batch as columns, with the identifiers that are current. Raises BrokenOutput and rows.Inconsistent."""
     stored = []
     for each in records:
         try:
@@ -52,7 +59,12 @@ def columns(table: Table, codec: wire.Codec, layout_epoch: int, records: Sequenc
             raise BrokenOutput(f"{each.topic}/{each.partition}/{each.offset}: {e}") from e
         if schema != table.schema:
             raise BrokenOutput(f"{each.topic}/{each.partition}/{each.offset} is a {schema}, not a {table.schema}")
-        stored.append(Stored(rows.version(layout_epoch, each.offset), record))
+        epoch = layout_epoch + (renaming.rank(record[table.who]) if table.who else 0)
+        if renaming.concerns(each.value):
+            record = renaming.value(record)
+        if table.seals and renaming.pattern is not None:
+            record |= {name: [renaming.sealed(seal) for seal in record[name]] for name in table.seals}
+        stored.append(Stored(rows.version(epoch, each.offset), record))
     return table.columns_of(stored)
 
 
@@ -122,6 +134,7 @@ async def pump(
     registry: Registry,
     layout_epoch: int,
     stop: asyncio.Event,
+    renaming: Renaming = NOTHING_RENAMED,
 ) -> None:
     """Batch after batch of one table until told to stop. While one is on its way, the next one is read and built.
 
@@ -142,7 +155,7 @@ async def pump(
                 if not await registry.learn(batch.records, stop):
                     return
                 # In a thread: building a large block would keep the consumer from its heartbeats.
-                block = await asyncio.to_thread(columns, table, codec, layout_epoch, batch.records)
+                block = await asyncio.to_thread(columns, table, codec, layout_epoch, batch.records, renaming)
             if delivered is not None and not await delivered:
                 return
             delivered = group.create_task(deliver(batch, block))
@@ -150,7 +163,7 @@ async def pump(
 
 async def _serve(settings: Settings) -> None:
     own_keys, codec = keys.load_or_create(settings), wire.Codec(settings.schemas)
-    registry = Registry(settings.schema_registry, codec)
+    registry, renaming = Registry(settings.schema_registry, codec), Renaming(keys.keyring(own_keys))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -169,7 +182,7 @@ async def _serve(settings: Settings) -> None:
             for table in rows.TABLES:
                 source = Reader(consumer, table.topic, LIMITS.get(table.name, FRESH))
                 pumps.create_task(
-                    pump(table, source, outlets[table.name], codec, registry, settings.layout_epoch, stop)
+                    pump(table, source, outlets[table.name], codec, registry, settings.layout_epoch, stop, renaming)
                 )
             pumps.create_task(_say_ready(settings, rewinding, stop))
     finally:

@@ -3,6 +3,10 @@
 Every row carries `version`, the layout epoch and the offset of its record, so that the same record read again makes
 the same row, and a newer record of the same thing replaces it. A record that does not say what its topic promises is
 a bug upstream: `Inconsistent`, and the process ends.
+
+2026-11-24: what is filed under a keyed identifier (phone, e-mail) moves to another partition when the key changes, and
+offsets there may be lower. So each generation of the key counts as another layout epoch for such records. Records from
+before are renamed on the way in: read again, they make the rows that the migration has made of theirs.
 """
 
 from __future__ import annotations
@@ -43,6 +47,8 @@ class Table:
     schema: str
     columns: Mapping[str, Callable[[Sequence[Record]], Column]]
     rows: Callable[[Record], Iterable[Record]] | None = None  # None: a record is a row
+    who: str = ""  # the field with the identifier that records are partitioned by, if that is what they are
+    seals: tuple[str, ...] = ()  # fields that are lists of seals in hexadecimal digits
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -147,6 +153,7 @@ INTERACTIONS = Table(
     name="interactions",
     topic=topics.TIMELINES.name,
     schema=topics.TIMELINES.schema,
+    who="identifier",
     columns={
         "occurred_day": _days,
         **_fields("identifier", "source", "event_id", "channel", "type", "touchpoint"),
@@ -164,6 +171,7 @@ IDENTITIES = Table(
     name="identities",
     topic=topics.IDENTITIES.name,
     schema=topics.IDENTITIES.schema,
+    who="identifier",
     columns=_fields(
         *("identifier", "session_id", "person", "until", "earlier_person", "ambiguous", "owners", "candidates"),
         "assignment",
@@ -174,6 +182,7 @@ CUSTOMER_SCORES = Table(
     name="customer_scores",
     topic=topics.CUSTOMER_SCORES.name,
     schema=topics.CUSTOMER_SCORES.schema,
+    who="person",
     columns=_fields("person", "day", "definition", *(d + end for d in DIMENSIONS for end in ("", "_n", "_kind"))),
 )
 TOUCHPOINT_SCORES = Table(

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka import ConsumerRecord
 
 from pipeline.domain import messages, orders, records, rollup
 from pipeline.domain.identifiers import Keyring
@@ -30,11 +31,14 @@ from pipeline.rotate import known as rotate_known
 from pipeline.rotate import profiles, state
 from pipeline.rotate.outputs import OUTPUTS, order
 from pipeline.rotate.rewriting import Copy
-from pipeline.rotate.tables import NotRenamed, Table, renamed_row
+from pipeline.rotate.tables import SEALS, NotRenamed, Table, renamed_row
 from pipeline.settings import Settings
+from pipeline.store.main import columns
+from pipeline.store.rows import IDENTITIES, TABLES
 from pipeline.topics import IDENTIFY_CHANGELOG, STITCH_CHANGELOG, TOPICS, TOUCHPOINT_SCORES
 from pipeline.wire import Codec
 from tests.interactions import HOUR, NOON, SCORING, made
+from tests.unit.store.records import identity
 
 KEYS = {"k1": b"1" * 32, "k2": b"2" * 32, "k10": b"3" * 32}
 FIRST, SECOND, THIRD = (Keyring(KEYS, name, b"s" * 32) for name in KEYS)
@@ -360,6 +364,12 @@ TABLE = Table(
 )
 
 
+@pytest.fixture
+def seals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SEALS, "audit", ("subjects",))
+
+
+@pytest.mark.usefixtures("seals")
 def test_rows_are_renamed_in_texts_arrays_maps_and_seals() -> None:
     row = [f"stands_alone|{OLD}", [OLD, "customer:1"], [FIRST.seal(OLD).hex(), FIRST.seal("customer:1").hex()], 5]
     expected = [
@@ -372,11 +382,13 @@ def test_rows_are_renamed_in_texts_arrays_maps_and_seals() -> None:
     assert renamed_row(TABLE, expected, RENAMING) == expected
 
 
+@pytest.mark.usefixtures("seals")
 def test_a_row_that_would_keep_an_old_identifier_is_not_given_up() -> None:
     with pytest.raises(NotRenamed):
         renamed_row(TABLE, [OLD.encode(), [], [], 5], RENAMING)
 
 
+@pytest.mark.usefixtures("seals")
 def test_rows_are_looked_for_in_every_column_that_can_hold_a_text() -> None:
     table = Table(
         "t",
@@ -394,3 +406,26 @@ def test_rows_are_looked_for_in_every_column_that_can_hold_a_text() -> None:
     assert "toString(c)" in condition
     assert "'01'" in TABLE.condition("P", 1)
     assert Table("t", (("d", "UInt64"),), "d").condition("P", 1) == ""
+
+
+def test_fields_of_seals_are_named_and_keyed_fields_say_whose_they_are() -> None:
+    for table in TABLES:
+        fields = {field["name"]: str(field.get("doc", "")) for field in CODEC.schema(table.schema)["fields"]}
+        assert table.seals == tuple(name for name, doc in fields.items() if "seal" in doc)
+        assert table.who == next((name for name in ("identifier", "person") if name in fields), "")
+
+
+def test_what_the_store_reads_again_is_older_and_renamed() -> None:
+    def rows_of(identifier: str, offset: int, person: str) -> list[Any]:
+        record = identity(identifier=identifier, owners=[person], person=person)
+        value = CODEC.encode(IDENTITIES.schema, record)
+        read = ConsumerRecord(IDENTITIES.topic, 0, offset, 0, 0, b"k", value, None, 1, len(value), ())
+        return columns(IDENTITIES, CODEC, 1, [read], RENAMING)
+
+    names = IDENTITIES.column_names
+    before = dict(zip(names, rows_of(OLD, 900, OLD), strict=True))
+    after = dict(zip(names, rows_of(NEW, 5, NEW), strict=True))
+    assert before["identifier"] == after["identifier"] == before["person"] == [NEW]
+    assert before["version"] == [1 << 48 | 900]
+    assert after["version"] == [2 << 48 | 5]
+    assert dict(zip(names, rows_of("device:d", 7, OLD), strict=True))["version"] == [1 << 48 | 7]
