@@ -53,6 +53,9 @@ def made(
     goal: str = "",
     issue: str = "",
     about: str = "",
+    consent: dict[str, bool] | None = None,
+    claims: tuple[str, ...] = (),
+    public: bool = False,
 ) -> Interaction:
     """An interaction; `received` in ms after `at`."""
     x = Interaction(
@@ -77,6 +80,9 @@ def made(
         goal=goal,
         issue=issue,
         about=about,
+        consent=consent or {},
+        claims=claims,
+        public=public,
     )
     return changed(x)
 
