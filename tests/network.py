@@ -2,32 +2,50 @@
 
 Kafka keeps the order of one sender's messages to one partition, and promises nothing else. So every sender has a
 queue of its own to every receiver; whoever is next, takes a batch of what it finds there. Messages may be delivered
-again, at once and later; what a stage holds only in memory may be lost between two batches.
+again, at once and later; a batch may fail half-way and be done again from committed state; what a stage holds only in
+memory may be lost between two batches.
+
+Feed it as you like: `send` and `order` put something on its way, `run` lets it arrive, and then you may go on.
 """
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pipeline.domain import records
 from pipeline.domain.identifiers import Keyring
+from pipeline.domain.identity import CAPS, Caps
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Evidence, decode_said, encode
+from pipeline.domain.orders import Order
 from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.shelves import arrange
 from pipeline.domain.state import DictState
 from pipeline.domain.validate import interaction
 from pipeline.engine.batch import Batch
+from pipeline.identify import orders
 from pipeline.identify.process import Identify
 from pipeline.partition import partition_of
 from pipeline.stitch.process import Stitch
-from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, IDENTITIES, INBOX, TIMELINES, TOUCHPOINT_SCORES, channel_topic
+from pipeline.topics import (
+    ALERTS,
+    CUSTOMER_SCORES,
+    EVIDENCE,
+    IDENTITIES,
+    IDENTITY_ORDERS,
+    INBOX,
+    TIMELINES,
+    TOUCHPOINT_SCORES,
+    channel_topic,
+)
 from pipeline.wire import Codec
-from tests.fakes import FakeBatch, FakeRecord
+from tests.fakes import FakeBatch, FakeRecord, Sent
 from tests.strategies import Copy
 
 PARTITIONS = 3
@@ -39,7 +57,8 @@ CODEC = Codec(Path(__file__).parent.parent / "schemas")
 KEYRING = Keyring({"k1": bytes(32)}, "k1", sealing=bytes(32))
 
 Outputs = dict[str, dict[bytes, dict[str, Any]]]  # topic → key → the last record
-Spoil = Callable[[Evidence], Evidence]
+Key = tuple[str, str, str]  # of a stored interaction: identifier, source, event id
+Spoil = Callable[[Evidence | Order], Evidence | Order | None]  # None: it is lost
 
 
 def interactions(copies: list[Copy]) -> list[Interaction]:
@@ -50,46 +69,71 @@ def interactions(copies: list[Copy]) -> list[Interaction]:
 class Network:
     """Four nodes (three partitions of stitch, identify) and all that is on its way between them.
 
-    `spoil` changes evidence on its way: for networks that are wrong on purpose.
+    `spoil` changes what identify is told on its way: for networks that are wrong on purpose.
     """
 
-    def __init__(self, copies: list[Copy], rules: Rules, chance: random.Random, spoil: Spoil | None = None) -> None:
+    def __init__(
+        self,
+        copies: list[Copy],
+        rules: Rules,
+        chance: random.Random,
+        spoil: Spoil | None = None,
+        caps: Caps = CAPS,
+    ) -> None:
         self.states: list[dict[bytes, bytes]] = [{} for _ in range(PARTITIONS + 1)]
         self.outputs: Outputs = defaultdict(dict)
         self.published: set[tuple[bytes | None, int]] = set()  # assignments: identifier and version
+        self.recalled: dict[bytes, bytes] = {}  # the compacted topic identity.orders
         self._chance = chance
         self._spoil = spoil
         self._caches: list[dict[str, object]] = [{} for _ in range(PARTITIONS + 1)]
         self._queues: dict[tuple[str, int], list[FakeRecord]] = {}  # sender and receiving node → what waits
-        self._rules = rules
-        self._stitch = Stitch(CODEC, KEYRING, rules, PARTITIONS, REGION)
-        self._identify = Identify(CODEC, PARTITIONS, KEYRING.seal)
+        self._identify = Identify(CODEC, PARTITIONS, KEYRING.seal, caps=caps)
         self._offset = 0
-        for copy, said in zip(copies, interactions(copies), strict=True):
+        self.use(rules)
+        self.send(copies)
+
+    # What comes from outside.
+
+    def use(self, rules: Rules) -> None:
+        """All workers start again, with these rules."""
+        self._rules = rules
+        self._stitch = Stitch(CODEC, KEYRING, rules, PARTITIONS, REGION, seal=KEYRING.seal)
+        for node in range(PARTITIONS + 1):
+            self.restart(node)
+
+    def restart(self, node: int) -> None:
+        """One worker starts again: what it held in memory is gone, its state comes from the changelog."""
+        self._caches[node] = {}
+        self.states[node] = dict(self.states[node])
+
+    def send(self, copies: list[Copy]) -> None:
+        """Events, written to Kafka in any order."""
+        fed = list(zip(copies, interactions(copies), strict=True))
+        self._chance.shuffle(fed)
+        for copy, said in fed:
             home = partition_of(said.identifier, PARTITIONS)
             value = CODEC.encode(f"interaction_{copy.channel}", copy.event)
             node = home if copy.astray is None else copy.astray
             self._enqueue("sources", node, channel_topic(copy.channel), None, value, copy.broker_time)
-        for queue in self._queues.values():
-            chance.shuffle(queue)
 
-    def run(self) -> None:
-        """Until nothing is on its way."""
-        for _ in range(STEPS_MAX):
+    def order(self, order: Order) -> None:
+        """What somebody orders: it gets its place in identify's log after all that they ordered before."""
+        if (value := self._spoilt(EVIDENCE.name, encode(order))) is not None:
+            self._enqueue("serve", IDENTIFY, EVIDENCE.name, None, value, order.at)
+
+    def run(self, steps: int = STEPS_MAX) -> None:
+        """Until nothing is on its way; with a smaller number of steps, only that far."""
+        for _ in range(steps):
             waiting = [key for key, queue in self._queues.items() if queue]
             if not waiting:
                 return
             self._step(self._chance.choice(waiting)[1])
-        raise AssertionError("the messages never end")
+        assert steps < STEPS_MAX, "the messages never end"
 
-    def view(self, identifier: str) -> list[Interaction]:
-        """What a profile shows in the end, newest first."""
-        state = DictState()
-        state.data = self.states[partition_of(identifier, PARTITIONS)]
-        return arrange(Held(state, identifier).shown, self._rules).view
+    # One batch of one node.
 
     def _step(self, node: int) -> None:
-        """One batch of one node."""
         chance = self._chance
         inbox: list[FakeRecord] = []
         sources: list[FakeRecord] = []
@@ -103,19 +147,39 @@ class Network:
             if taken and chance.random() < 0.1:
                 queue.insert(chance.randint(0, len(queue)), chance.choice(taken))  # later
             (inbox if sender != "sources" and node != IDENTIFY else sources).extend(taken)
+        if chance.random() < 0.05:
+            self._fail(node, inbox, sources)
         if chance.random() < 0.1:
             self._caches[node] = {}
         batch = FakeBatch(node % PARTITIONS, inbox, sources, self.states[node], self._caches[node])
         for _ in self._work(node, batch):
             pass
         for each in batch.sent:
-            if each.topic in (INBOX.name, EVIDENCE.name):
-                assert each.value is not None
-                receiver = each.partition if each.topic == INBOX.name else IDENTIFY
-                self._enqueue(f"node {node}", receiver, each.topic, each.key, self._spoilt(each.topic, each.value), 0)
-                continue
-            assert each.key is not None
+            self._publish(node, each)
+
+    def _fail(self, node: int, inbox: list[FakeRecord], sources: list[FakeRecord]) -> None:
+        """The worker dies in the middle of the batch: nothing of it has happened."""
+        batch = FakeBatch(node % PARTITIONS, inbox, sources, dict(self.states[node]), self._caches[node])
+        for _ in islice(self._work(node, batch), self._chance.randint(0, 2)):
+            pass
+        self._caches[node] = {}
+
+    def _work(self, node: int, batch: Batch) -> Iterator[None]:
+        return self._identify.process(batch) if node == IDENTIFY else self._stitch.process(batch)
+
+    def _publish(self, node: int, each: Sent) -> None:
+        """What a batch sent: on its way to another node, or come to its end."""
+        assert each.key is not None
+        if each.topic in (INBOX.name, EVIDENCE.name):
             assert each.value is not None
+            if (value := self._spoilt(each.topic, each.value)) is not None:
+                receiver = each.partition if each.topic == INBOX.name else IDENTIFY
+                self._enqueue(f"node {node}", receiver, each.topic, each.key, value, 0)
+        elif each.topic == IDENTITY_ORDERS.name:
+            _put(self.recalled, each.key, each.value)
+        elif each.value is None:
+            self.outputs[each.topic].pop(each.key, None)
+        else:
             record = CODEC.decode(each.value)[1]
             key = each.key
             if each.topic == TIMELINES.name:
@@ -125,18 +189,51 @@ class Network:
                 self.published.add((each.key, record["version"]))
             self.outputs[each.topic][key] = record
 
-    def _work(self, node: int, batch: Batch) -> Iterator[None]:
-        return self._identify.process(batch) if node == IDENTIFY else self._stitch.process(batch)
-
-    def _spoilt(self, topic: str, value: bytes) -> bytes:
+    def _spoilt(self, topic: str, value: bytes) -> bytes | None:
         if topic != EVIDENCE.name or self._spoil is None:
             return value
-        return encode(self._spoil(decode_said(value)))
+        said = self._spoil(decode_said(value))
+        return None if said is None else encode(said)
 
     def _enqueue(self, sender: str, node: int, topic: str, key: bytes | None, value: bytes, timestamp: int) -> None:
         self._offset += 1
         record = FakeRecord(topic, node % PARTITIONS, self._offset, timestamp, key, value)
         self._queues.setdefault((sender, node), []).append(record)
+
+    # What the states say in the end.
+
+    def view(self, identifier: str) -> list[Interaction]:
+        """What a profile shows in the end, newest first."""
+        state = DictState()
+        state.data = self.states[partition_of(identifier, PARTITIONS)]
+        return arrange(Held(state, identifier).shown, self._rules).view
+
+    def kept(self, identifiers: Iterable[str]) -> dict[Key, Interaction]:
+        """All that is stored under these identifiers, but for what has left their views."""
+        found = {}
+        for identifier in identifiers:
+            state = DictState()
+            state.data = self.states[partition_of(identifier, PARTITIONS)]
+            for _, value in state.scan(records.prefix(identifier) + records.KEPT):
+                x = records.decode_kept(value).interaction
+                found[x.identifier, x.source, x.event_id] = x
+        return found
+
+    def lent(self, identifiers: Iterable[str]) -> set[Key]:
+        """All copies of interactions that these profiles have from others."""
+        found = set()
+        for identifier in identifiers:
+            state = DictState()
+            state.data = self.states[partition_of(identifier, PARTITIONS)]
+            for lent in Held(state, identifier).lent.values():
+                found.add((lent.interaction.identifier, *lent.interaction.event))
+        return found
+
+    def ordered(self, order_id: str) -> orders.Ordered | None:
+        """What became of an order."""
+        state = DictState()
+        state.data = self.states[IDENTIFY]
+        return orders.find(state, order_id)
 
     # What the outputs say in the end.
 
@@ -145,6 +242,11 @@ class Network:
         """Identifier → row without its version."""
         rows = self.outputs[IDENTITIES.name].values()
         return {row["identifier"]: {k: v for k, v in row.items() if k != "version"} for row in rows}
+
+    @property
+    def alone(self) -> set[str]:
+        """Who stands alone, by the alerts."""
+        return {row["subject"] for row in self.outputs[ALERTS.name].values() if row["closed_at"] is None}
 
     @property
     def stored(self) -> dict[tuple[str, str, str], tuple[int, int, int]]:
@@ -174,3 +276,11 @@ class Network:
             for row in self.outputs[CUSTOMER_SCORES.name].values()
             if row["effectiveness_n"] or row["ease_n"] or row["emotion_n"]
         }
+
+
+def _put(topic: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
+    """A record of a compacted topic."""
+    if value is None:
+        topic.pop(key, None)
+    else:
+        topic[key] = value

@@ -1,20 +1,61 @@
 """The truth, as one batch function of everything that was ever sent; and a check that knows none of the rules.
 
 Written from DESIGN.md section 4 alone, and kept apart from `pipeline.domain.identity`, so that the same mistake would
-have to be made twice. Slow and short on purpose.
+have to be made twice. Slow and short on purpose. What people order comes in from `tests.oracle_orders`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from pipeline.domain.interaction import NAMESPACES, Interaction
+from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assignment
 
 DAY_MS = 86_400_000
 Copies = Iterable[Interaction]
+Key = tuple[str, str, str]  # of a stored interaction: identifier, source, event id
+NOBODY = Assignment(0)
+
+
+class Said(NamedTuple):
+    """Evidence: that the strong and the weak belong together."""
+
+    at: int
+    strong: str
+    weak: str
+    session: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Beyond these an identifier stands alone."""
+
+    links: int = 1_000  # stronger identifiers
+    owners: int = 64
+    reach: int = 1_000  # weaker identifiers
+    sessions: int = 4_000  # where it has two owners
+    freed_owners: int = 1_000
+    freed_reach: int = 10_000
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What people have ordered, as it holds now."""
+
+    joins: Mapping[str, str] = field(default_factory=dict)  # from → into
+    parts: Mapping[str, Collection[str]] = field(default_factory=dict)  # identifier → persons
+    freed: Collection[str] = ()
+    stuck: Collection[tuple[str, str]] = ()  # (identifier, 'links' or 'sessions'): once over that cap, always
+
+
+class Who(NamedTuple):
+    """Whose an identifier is; and the cap because of which it stands alone, or ''."""
+
+    is_: Assignment  # version 0
+    alone: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,48 +70,108 @@ class Truth:
 def truth(copies: Copies, size: int = 200, age_ms: int = 400 * DAY_MS) -> Truth:
     """Persons and timelines, from every copy of every event. `size` and `age_ms` cut the timelines."""
     copies = list(copies)
-    evidence: dict[str, list[tuple[int, str, str]]] = defaultdict(list)  # weak → (time, strong, session)
-    counted: dict[tuple[str, str, str], Interaction] = {}
-    for each in copies:
-        for weak in each.links:
-            evidence[weak].append((each.occurred_at, each.identifier, each.session_id))
-        counted[(each.identifier, *each.event)] = min(
-            (each, counted.get((each.identifier, *each.event), each)), key=lambda copy: copy.precedence
+    said = [Said(x.linked_at, x.identifier, weak, x.session_id) for x in copies for weak in x.links]
+    counted: dict[Key, Interaction] = {}
+    for x in copies:
+        counted[(x.identifier, *x.event)] = min(
+            (x, counted.get((x.identifier, *x.event), x)), key=lambda copy: copy.precedence
         )
-    who: dict[str, Assignment] = {each.identifier: Assignment(0) for each in copies if each.links}
-    for weak in sorted(evidence, key=lambda name: NAMESPACES.index(name.split(":")[0])):
-        who[weak] = _who(evidence[weak], who)
+    everyone = WhoIsWho(said)
+    assignments = {name: everyone.who(name).is_ for each in said for name in (each.strong, each.weak)}
+    return told(assignments, counted.values(), size, age_ms)
+
+
+def told(assignments: dict[str, Assignment], stored: Iterable[Interaction], size: int, age_ms: int) -> Truth:
+    """Persons and timelines, from what is stored and whose it is."""
     persons: dict[str, list[Interaction]] = defaultdict(list)
-    for each in sorted(counted.values(), key=lambda one: (*one.position, one.identifier), reverse=True):
-        persons[_whose(each, who.get(each.identifier, Assignment(0)))].append(each)
+    for each in sorted(stored, key=lambda one: (*one.position, one.identifier), reverse=True):
+        owner = whose(each, assignments.get(each.identifier, NOBODY))
+        persons[each.identifier if owner.startswith("erased:") else owner].append(each)
     timelines = {
         name: [each for each in found[:size] if found[0].occurred_at - each.occurred_at <= age_ms]
         for name, found in persons.items()
     }
-    return Truth(who, dict(persons), timelines)
+    return Truth(assignments, dict(persons), timelines)
 
 
-def _who(evidence: list[tuple[int, str, str]], who: Mapping[str, Assignment]) -> Assignment:
-    """The assignment of the identifier that this evidence is about."""
-    clear = [
-        (at, (who[strong].owners or (strong,))[0], session)
-        for at, strong, session in evidence
-        if not who[strong].ambiguous
-    ]
-    first = {name: min(at for at, owner, _ in clear if owner == name) for _, name, _ in clear}
-    owners = tuple(sorted(first, key=lambda name: (first[name], name.split(":", 1))))
-    if not owners:
-        return Assignment(
-            0, candidates=tuple(sorted({c for _, s, _ in evidence for c in who[s].candidates})), ambiguous=True
-        )
-    if len(owners) == 1:
-        return Assignment(0, owners)
-    sessions = {session: {o for _, o, s in clear if s == session} for _, _, session in evidence if session}
-    settled = {session: min(found) if len(found) == 1 else "" for session, found in sessions.items()}
-    return Assignment(0, owners, first[owners[1]], settled, tuple(sorted(owners)), ambiguous=True)
+class WhoIsWho:
+    """Who everybody is, by all evidence and by what people ordered."""
+
+    def __init__(self, said: Iterable[Said], orders: InForce | None = None, limits: Limits | None = None) -> None:
+        self._orders = orders or InForce()
+        self._limits = limits or Limits()
+        self._above: dict[str, list[Said]] = defaultdict(list)
+        self._below: dict[str, set[str]] = defaultdict(set)
+        for each in said:
+            self._above[each.weak].append(each)
+            self._below[each.strong].add(each.weak)
+        self._known: dict[str, Who] = {}
+
+    def who(self, name: str) -> Who:
+        """Who that identifier is."""
+        if name not in self._known:
+            self._known[name] = self._decide(name)
+        return self._known[name]
+
+    def person(self, name: str) -> str | None:
+        """The person that it resolves to; None where it is ambiguous."""
+        found = self.who(name).is_
+        return None if found.ambiguous else (found.owners or (name,))[0]
+
+    def counts(self, each: Said) -> bool:
+        """Whether that evidence counts at its weak end."""
+        return not self.who(each.strong).alone and self.person(each.strong) not in self._barred(each.weak)
+
+    def _barred(self, name: str) -> set[str | None]:
+        """The persons that it is parted from, and whoever these are by now."""
+        parted = self._orders.parts.get(name, ())
+        return {*parted, *map(self.person, parted)} - {None}
+
+    def _decide(self, name: str) -> Who:
+        over = self._over(name)
+        if name in self._orders.joins:
+            into = self._orders.joins[name]
+            owner = self.person(into)
+            if owner is None:
+                return Who(Assignment(0, candidates=self.who(into).is_.candidates, ambiguous=True), over)
+            return Who(NOBODY if owner in self._barred(name) else Assignment(0, (owner,)), over)
+        if over:
+            return Who(NOBODY, over)
+        evidence = [each for each in self._above[name] if self.counts(each)]
+        clear = [(each.at, owner, each.session) for each in evidence if (owner := self.person(each.strong))]
+        first = {owner: min(at for at, o, _ in clear if o == owner) for _, owner, _ in clear}
+        owners = tuple(sorted(first, key=lambda owner: (first[owner], owner.split(":", 1))))
+        if not owners:
+            may_be = {c for each in evidence for c in self.who(each.strong).is_.candidates}
+            candidates = tuple(sorted(may_be - self._barred(name)))
+            return Who(Assignment(0, candidates=candidates, ambiguous=bool(evidence)))
+        if len(owners) == 1:
+            return Who(Assignment(0, owners))
+        limits = self._limits
+        if len(owners) > (limits.freed_owners if name in self._orders.freed else limits.owners):
+            return Who(NOBODY, "owners")
+        if (name, "sessions") in self._orders.stuck or len(sessions_of(self._above[name])) > limits.sessions:
+            return Who(NOBODY, "sessions")
+        sessions = {session: {o for _, o, s in clear if s == session} for session in sessions_of(evidence)}
+        settled = {session: min(found) if len(found) == 1 else "" for session, found in sessions.items()}
+        candidates = tuple(sorted(owner for owner in owners if not owner.startswith("erased:")))
+        return Who(Assignment(0, owners, first[owners[1]], settled, candidates, ambiguous=True))
+
+    def _over(self, name: str) -> str:
+        """The cap that its evidence alone exceeds."""
+        limits, orders = self._limits, self._orders
+        if (name, "links") in orders.stuck or len({each.strong for each in self._above[name]}) > limits.links:
+            return "links"
+        reach = limits.freed_reach if name in orders.freed else limits.reach
+        return "reach" if len(self._below[name]) > reach else ""
 
 
-def _whose(one: Interaction, who: Assignment) -> str:
+def sessions_of(said: Iterable[Said]) -> set[str]:
+    """The sessions in which evidence came."""
+    return {each.session for each in said} - {""}
+
+
+def whose(one: Interaction, who: Assignment) -> str:
     """The person of an interaction that is stored under an identifier with this assignment."""
     if len(who.owners) < 2:
         return who.owners[0] if who.owners else one.identifier
@@ -80,27 +181,48 @@ def _whose(one: Interaction, who: Assignment) -> str:
     return who.owners[0] if one.occurred_at < who.until else one.identifier
 
 
-def strangers(shown: Mapping[str, Iterable[Interaction]], copies: Copies) -> list[tuple[str, Interaction]]:
+@dataclass(frozen=True)
+class Ordered:
+    """What people ordered, as far as it limits what may be shown, whatever the rules are."""
+
+    joins: Mapping[str, str] = field(default_factory=dict)  # from → into
+    parts: Mapping[str, Collection[str]] = field(default_factory=dict)  # identifier → persons
+    erased: Mapping[str, int] = field(default_factory=dict)  # identifier → what is older than that (ms) is erased
+    unheard: Collection[str] = ()  # customers who stood alone at any time: what they say of others may not count
+    unsaid: Collection[tuple[str, str]] = ()  # (identifier, person): parted at any time
+
+
+NOTHING_ORDERED = Ordered()
+
+
+def strangers(
+    shown: Mapping[str, Iterable[Interaction]], copies: Copies, ordered: Ordered = NOTHING_ORDERED
+) -> list[tuple[str, Interaction]]:
     """What is shown to a person without raw evidence that it is theirs: (person, interaction). Must be empty.
 
-    Two things that hold whatever the rules are. From the person to the identifier under which an interaction is
-    stored leads a chain of events, each naming the next identifier beside a stronger one. And an interaction of a
-    session in which customers named themselves with that identifier is shown to none but them.
+    Things that hold whatever the rules are. From the person to the identifier under which an interaction is stored
+    leads a chain of events, each naming the next identifier beside a stronger one, or of joins; and none of the
+    identifiers on the way is parted from that person. An interaction of a session in which customers named themselves
+    with that identifier is shown to none but them. What is from before an erasure is shown to nobody.
     """
-    copies = list(copies)
+    joins = ordered.joins
     says: dict[str, set[str]] = defaultdict(set)
     named: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for start, into in joins.items():
+        says[into].add(start)
     for each in copies:
         says[each.identifier].update(each.links)
-        for weak in each.links if each.session_id and each.identifier.startswith("customer:") else ():
-            named[weak, each.session_id].add(each.identifier)
+        if each.session_id and each.identifier.startswith("customer:") and each.identifier not in ordered.unheard:
+            for weak in each.links:
+                if (weak, each.identifier) not in ordered.unsaid:
+                    named[weak, each.session_id].add(_end(each.identifier, joins))
 
     def reached(start: str) -> set[str]:
         found: set[str] = set()
         ahead = [start]
         while ahead:
             name = ahead.pop()
-            if name not in found:
+            if name not in found and start not in {_end(parted, joins) for parted in ordered.parts.get(name, ())}:
                 found.add(name)
                 ahead += says[name]
         return found
@@ -109,7 +231,18 @@ def strangers(shown: Mapping[str, Iterable[Interaction]], copies: Copies) -> lis
     for person, interactions in shown.items():
         near = reached(person)
         for one in interactions:
-            customers = named.get((one.identifier, one.session_id))
-            if one.identifier not in near or (person != one.identifier and customers and person not in customers):
+            customers = named.get((one.identifier, one.session_id)) if one.identifier not in joins else None
+            if (
+                one.identifier not in near
+                or (person != one.identifier and customers and person not in customers)
+                or one.since < ordered.erased.get(one.identifier, 0)
+            ):
                 wrong.append((person, one))
     return wrong
+
+
+def _end(name: str, joins: Mapping[str, str]) -> str:
+    """What it is joined into, directly or by way of others; itself where it is not."""
+    while name in joins:
+        name = joins[name]
+    return name

@@ -99,7 +99,7 @@ class Sent(NamedTuple):
     step_ms: int  # between two points of time
 
 
-_VALUES = {
+VALUES = {
     "customer": "c{}",
     "loyalty": "L-{}",
     "email": "Person{}@Example.com",
@@ -122,7 +122,7 @@ _ARRIVED = START + 1000 * DAY_MS
 def copies_of(number: int, position: int, step_ms: int) -> list[Copy]:
     """One event: its copies, sent and received at times of their own, some of them astray."""
     choices = Choices(number)
-    identifiers = {name: _VALUES[name].format(which) for name, which in choices.identifiers().items()}
+    identifiers = {name: VALUES[name].format(which) for name, which in choices.identifiers().items()}
     session_id = choices.of(SESSIONS)
     occurred_at = START + step_ms * choices.below(TIMES)
     channel, kind, touchpoint = choices.of(_KINDS)

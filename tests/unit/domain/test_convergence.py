@@ -7,9 +7,8 @@ The real stages run on real bytes; only Kafka and RocksDB are stood in for (test
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
@@ -17,24 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.messages import UNASSIGNED, Evidence
-from pipeline.domain.rollup import WINDOW_MS
+from pipeline.domain.messages import Evidence
+from pipeline.domain.orders import Order
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import Curve, Observation, Scoring, piece, rows
-from pipeline.identify.process import row
-from pipeline.stitch.process import score
 from tests.network import Network, Spoil, interactions
-from tests.oracle import Truth, strangers, truth
+from tests.oracle import strangers, truth
+from tests.oracle_rows import SCORING, cells, identity_rows, place, score_rows
 from tests.strategies import DAY_MS, Copy, Sent, sent_worlds, world_of
 
-SCORING = Scoring(
-    version=1,
-    questions={"csat": 2},
-    observed={
-        "goal_completed": Observation((100.0, None, None)),
-        "call_ended": Observation((None, None, None), (Curve("wait_s", 1, ((30.0, 100.0), (600.0, 0.0))),)),
-    },
-)
 RULES = Rules(SCORING)
 SMALL = Rules(SCORING, view_size=5, spare=0)
 
@@ -59,16 +48,6 @@ def views(network: Network, said: list[Interaction]) -> dict[str, list[Interacti
     return {name: shown for name in sorted(everyone(said)) if (shown := network.view(name))}
 
 
-def expected_rows(expected: Truth) -> dict[tuple[str, int], dict[str, Any]]:
-    """The score rows of every person, from all that is theirs."""
-    found = {}
-    for person, theirs in expected.persons.items():
-        pieces = sorted(piece(x, said) for x in theirs if (said := SCORING.experience(x)))
-        for each in rows(person, pieces, 0, SCORING):
-            found[person, each.day] = score(each)
-    return found
-
-
 @given(sent_worlds, seeds)
 @quick
 def test_everything_ends_as_the_oracle_says(sent: Sent, seed: int) -> None:
@@ -80,20 +59,15 @@ def test_everything_ends_as_the_oracle_says(sent: Sent, seed: int) -> None:
     assert shown == expected.timelines
     assert strangers(shown, said) == []
 
-    identities = {name: row(name, who) for name, who in expected.assignments.items() if who != UNASSIGNED}
-    for each in identities.values():
-        del each["version"]
-    assert network.identities == identities
+    assert network.identities == identity_rows(expected)
 
     counted = [x for theirs in expected.persons.values() for x in theirs]
     assert network.stored == {
         (x.identifier, x.source, x.event_id): (x.occurred_at, x.occurred_at_sent, x.received_at) for x in counted
     }
-    assert network.cells == Counter(
-        (x.occurred_at - x.occurred_at % WINDOW_MS, x.touchpoint, x.channel) for x in counted
-    )
+    assert network.cells == cells(map(place, counted))
     if sent.step_ms < DAY_MS:  # rows of days beyond a view's age stand as they were last written
-        assert network.scores == expected_rows(expected)
+        assert network.scores == score_rows(expected)
 
 
 @given(sent_worlds, seeds, seeds)
@@ -137,15 +111,16 @@ def test_a_small_view_shows_the_newest(sent: Sent, seed: int) -> None:
 # Wrong on purpose: each of these must be noticed, or the comparison above is worth nothing.
 
 
-def _without_sessions(evidence: Evidence) -> Evidence:
+def _without_sessions(evidence: Evidence | Order) -> Evidence | Order:
     return msgspec.structs.replace(evidence, session_id="")
 
 
-def _without_times(evidence: Evidence) -> Evidence:
+def _without_times(evidence: Evidence | Order) -> Evidence | Order:
     return msgspec.structs.replace(evidence, occurred_at=0)
 
 
-def _of_one_customer(evidence: Evidence) -> Evidence:
+def _of_one_customer(evidence: Evidence | Order) -> Evidence | Order:
+    assert isinstance(evidence, Evidence)
     return msgspec.structs.replace(evidence, strong="customer:c0") if evidence.strong < "customer:d" else evidence
 
 

@@ -1,0 +1,269 @@
+"""The truth where people give orders: `tests.oracle`, and beside it all that was ordered and erased, step by step.
+
+Written from DESIGN.md section 4 and the words of the API alone. What is erased depends on what was known then, so this
+half of the oracle has a history: tell it what arrived, what was ordered, and when everything had come to rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from pipeline.domain.interaction import NAMESPACES, Interaction
+from pipeline.domain.orders import Erase, Free, Join, Order, Part, Unblock, Withdraw
+from tests.oracle import NOBODY, InForce, Key, Limits, Said, Truth, WhoIsWho, sessions_of, told, whose
+from tests.oracle_rows import place
+
+#: Why an order is refused → what its reason has to say.
+REFUSALS = {
+    "weaker": "of a weaker kind",
+    "itself": "is itself already",
+    "joined": "is joined into .*: withdraw order",
+    "ring": "directly or by way of others: withdraw order",
+    "was parted": "was parted from .*: withdraw order",
+    "was joined": "was joined into .*: withdraw order",
+    "not stronger": "not of a stronger kind",
+    "ambiguous": "is ambiguous",
+    "somebody else": "name that person|erase that person",
+    "parted": "parts .* from .* already",
+    "freed": "has freed .* already",
+    "not alone": "does not stand alone",
+    "cannot be freed": "cannot be freed",
+    "unknown": "There is no order",
+    "no taking back": "that cannot be taken back",
+    "does not hold": "does not hold",
+    "not blocked": "not blocked",
+}
+
+
+def rank(name: str) -> int:
+    """Of its namespace; 0 is the strongest."""
+    return NAMESPACES.index(name.split(":")[0])
+
+
+@dataclass
+class Story:
+    """All that has happened so far, and who is who by it."""
+
+    limits: Limits = field(default_factory=Limits)
+    joins: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    freed: set[str] = field(default_factory=set)
+    said: set[Said] = field(default_factory=set)
+    stored: dict[Key, Interaction] = field(default_factory=dict)
+    sunk: Counter[tuple[int, str, str]] = field(default_factory=Counter)  # erased, and counted in its cell
+    unsure: Counter[tuple[int, str, str]] = field(
+        default_factory=Counter
+    )  # erased, and counted or not, by the order it came in
+    blocked: set[str] = field(default_factory=set)
+    before: dict[str, int] = field(default_factory=dict)  # identifier → what is older than that (ms) is erased
+    unheard: set[str] = field(default_factory=set)  # who stood alone at any time
+    unsaid: set[tuple[str, str]] = field(default_factory=set)  # (identifier, person) that were parted at any time
+    _holding: dict[str, Order] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+    _given: dict[str, Order] = field(default_factory=dict)
+    _stuck: set[tuple[str, str]] = field(default_factory=set)
+    _rested: set[Key] = field(default_factory=set)
+
+    # What happens.
+
+    def hear(self, copies: Iterable[Interaction]) -> None:
+        """Copies of events arrive, all at rest before."""
+        for x in copies:
+            if x.identifier in self.blocked or x.since < self.before.get(x.identifier, 0):
+                continue
+            self._witness(x)
+            key = (x.identifier, *x.event)
+            former = self.stored.get(key, x)
+            self.stored[key] = min((former, x), key=lambda copy: copy.precedence)
+        self._note_stuck()
+
+    def obey(self, order: Order) -> str:
+        """An order arrives; why it is refused, or ''."""
+        self._given[order.order_id] = order
+        why = _VERDICTS[type(order)](self, order)
+        if not why:
+            self._holding[order.order_id] = order
+        return why
+
+    def settle(self, restless: Collection[str], there: Collection[Key]) -> None:
+        """Everything has come to rest: what is a nameless owner's goes.
+
+        On the way there, a shared identifier among the `restless` (whose assignments changed) may have given its
+        nameless owner more than it does in the end, by the order in which evidence came. Of that, what is `there` is.
+        """
+        everyone = self.who_is_who()
+        for key, x in list(self.stored.items()):
+            owner = whose(x, everyone.who(x.identifier).is_)
+            gone = owner.startswith("erased:") and x.since < int(owner[7:].split(".")[0])
+            if gone or (x.identifier in restless and key not in there and x.since < self._shared_until(x.identifier)):
+                del self.stored[key]
+                (self.sunk if key in self._rested else self.unsure)[place(x)] += 1
+        self._rested = set(self.stored)
+        self.unheard |= {name for name in self.names if everyone.who(name).alone}
+
+    # What is true.
+
+    def who_is_who(self) -> WhoIsWho:
+        """Who everybody is now."""
+        return WhoIsWho(self.said, InForce(self.joins, self.parts, self.freed, self._stuck), self.limits)
+
+    def truth(self, names: Iterable[str], size: int, age_ms: int) -> Truth:
+        """Persons and timelines, and the assignments of these identifiers where there is one."""
+        everyone = self.who_is_who()
+        assignments = {name: found for name in names if (found := everyone.who(name).is_) != NOBODY}
+        return told(assignments, self.stored.values(), size, age_ms)
+
+    @property
+    def names(self) -> set[str]:
+        """All that evidence or a join names."""
+        return {name for each in self.said for name in (each.strong, each.weak)} | set(self.joins)
+
+    def _shared_until(self, name: str) -> int:
+        """When the last of its owners who were erased was erased; 0 where there is none."""
+        erased = {each.strong for each in self.said if each.weak == name and each.strong.startswith("erased:")}
+        return max((int(each[7:].split(".")[0]) for each in erased), default=0)
+
+    # Evidence.
+
+    def _witness(self, x: Interaction) -> None:
+        """What a copy shows, unless it is about somebody who was erased after it, or is blocked."""
+        since = min(x.since, x.linked_at)
+        self.said |= {
+            Said(x.linked_at, x.identifier, weak, x.session_id)
+            for weak in x.links
+            if not {x.identifier, weak} & self.blocked
+            and all(since >= self.before.get(name, 0) for name in (x.identifier, weak))
+        }
+
+    def _note_stuck(self) -> None:
+        for name in {each.weak for each in self.said}:
+            above = [each for each in self.said if each.weak == name]
+            if len({each.strong for each in above}) > self.limits.links:
+                self._stuck.add((name, "links"))
+            if len(sessions_of(above)) > self.limits.sessions:
+                self._stuck.add((name, "sessions"))
+
+    # Orders. Each returns why it is refused, or ''.
+
+    def _join(self, order: Join) -> str:
+        start, into = order.from_id, order.into_id
+        person = self.who_is_who().person
+        chain = [into]
+        while chain[-1] in self.joins:
+            chain.append(self.joins[chain[-1]])
+        if rank(into) > rank(start):
+            return "weaker"
+        if start == into:
+            return "itself"
+        if start in self.joins:
+            return "joined"
+        if start in chain:
+            return "ring"
+        coming = {start}
+        while more := {name for name, to in self.joins.items() if to in coming} - coming:
+            coming |= more
+        where = {*chain, person(into)} - {None}
+        if any(where & {parted, person(parted)} for name in coming for parted in self.parts.get(name, ())):
+            return "was parted"
+        self.joins[start] = into
+        return ""
+
+    def _part(self, order: Part) -> str:
+        name, owner = order.identifier, order.person
+        person = self.who_is_who().person
+        if rank(owner) >= rank(name):
+            return "not stronger"
+        if person(owner) is None:
+            return "ambiguous"
+        if person(owner) != owner:
+            return "somebody else"
+        if owner in self.parts[name]:
+            return "parted"
+        at = name
+        while at in self.joins:
+            at = self.joins[at]
+            if owner in (at, person(at)):
+                return "was joined"
+        self.parts[name].add(owner)
+        self.unsaid.add((name, owner))
+        return ""
+
+    def _free(self, order: Free) -> str:
+        name = order.identifier
+        alone = self.who_is_who().who(name).alone
+        if name in self.freed:
+            return "freed"
+        if not alone:
+            return "not alone"
+        below = {each.weak for each in self.said if each.strong == name}
+        if alone in ("links", "sessions") or len(below) > self.limits.freed_reach:
+            return "cannot be freed"
+        self.freed.add(name)
+        return ""
+
+    def _withdraw(self, order: Withdraw) -> str:
+        given = self._given.get(order.withdrawn)
+        if given is None or given is order:
+            return "unknown"
+        if not isinstance(given, Join | Part | Free):
+            return "no taking back"
+        if order.withdrawn not in self._holding:
+            return "does not hold"
+        self._end(order.withdrawn)
+        return ""
+
+    def _end(self, order_id: str) -> None:
+        ended = self._holding.pop(order_id)
+        if isinstance(ended, Join):
+            del self.joins[ended.from_id]
+        elif isinstance(ended, Part):
+            self.parts[ended.identifier].discard(ended.person)
+        elif isinstance(ended, Free):
+            self.freed.discard(ended.identifier)
+
+    def _unblock(self, order: Unblock) -> str:
+        if order.identifier not in self.blocked:
+            return "not blocked"
+        self.blocked.discard(order.identifier)
+        return ""
+
+    def _erase(self, order: Erase) -> str:
+        everyone = self.who_is_who()
+        who = order.person
+        if everyone.person(who) is None:
+            return "ambiguous"
+        if everyone.person(who) != who:
+            return "somebody else"
+        whole = {who} | {name for name in self.names if everyone.who(name).is_.owners == (who,)}
+        for order_id, given in list(self._holding.items()):
+            about = {getattr(given, name, "") for name in ("from_id", "into_id", "identifier", "person")}
+            if isinstance(given, Join | Part | Free) and about & whole:
+                self._end(order_id)
+        mine = {each for each in self.said if {each.strong, each.weak} & whole}
+        shared = {each for each in mine if each.weak not in whole and everyone.counts(each)}
+        left = f"erased:{order.at}.{order.order_id}"
+        self.said = (self.said - mine) | {Said(each.at, left, each.weak, each.session) for each in shared}
+        for name in whole:
+            self.before[name] = max(order.at, self.before.get(name, 0))
+            (self.blocked.add if order.block else self.blocked.discard)(name)
+            self._stuck -= {(name, "links"), (name, "sessions")}
+        for key, x in list(self.stored.items()):
+            if x.identifier in whole:
+                if order.block or x.since < self.before[x.identifier]:
+                    self.sunk[place(x)] += 1
+                    del self.stored[key]
+                else:
+                    self._witness(x)  # what remains is from afterwards, and shows anew what it shows
+        return ""
+
+
+_VERDICTS: dict[type, Callable[..., str]] = {
+    Join: Story._join,
+    Part: Story._part,
+    Free: Story._free,
+    Withdraw: Story._withdraw,
+    Unblock: Story._unblock,
+    Erase: Story._erase,
+}
