@@ -1,4 +1,4 @@
-"""collect and serve in one process, behind one port.
+"""collect and serve in one process, behind one port, with privacy's routes among serve's.
 
 Each is a whole app of its own: this one only looks at the path, runs both lifespans, and lets /docs describe both.
 """
@@ -12,7 +12,8 @@ from fastapi import FastAPI
 
 from pipeline.collect.app import create_app as collector
 from pipeline.keys import Keys, load_or_create
-from pipeline.serve.app import merge_openapi
+from pipeline.privacy import running as privacy
+from pipeline.serve.app import Beside, merge_openapi, nothing
 from pipeline.serve.live import Streams
 from pipeline.serve.main import app_of, run_app
 from pipeline.settings import Settings
@@ -23,10 +24,12 @@ COLLECT = "/v1/interactions"
 class Http:
     """The ASGI app of both."""
 
-    def __init__(self, collect: FastAPI, serve: FastAPI) -> None:
+    def __init__(self, collect: FastAPI, serve: FastAPI, beside: Beside = nothing) -> None:
+        """`beside` is what runs beside both, for as long as they do."""
         merge_openapi(serve, collect.openapi())
         self._collect = collect
         self._serve = serve
+        self._beside = beside
         self._running = AsyncExitStack()
         self.streams: Streams = serve.state.parts.streams
 
@@ -43,6 +46,7 @@ class Http:
         try:
             for app in (self._collect, self._serve):
                 await self._running.enter_async_context(app.router.lifespan_context(app))
+            await self._running.enter_async_context(self._beside())
         except BaseException:
             await self._running.aclose()
             await send({"type": "lifespan.startup.failed", "message": "see the log"})
@@ -55,7 +59,8 @@ class Http:
 
 def app_of_both(settings: Settings, keys: Keys, failures: list[BaseException]) -> Http:
     """Both apps for these settings."""
-    return Http(collector(settings, keys), app_of(settings, keys, failures))
+    serving = app_of(settings, keys, failures)
+    return Http(collector(settings, keys), serving, privacy.install(serving, settings, keys))
 
 
 def run(settings: Settings) -> None:

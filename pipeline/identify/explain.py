@@ -24,9 +24,10 @@ Json = dict[str, Any]
 class Explaining:
     """One question to one state."""
 
-    def __init__(self, state: Reading, caps: Caps = CAPS) -> None:
+    def __init__(self, state: Reading, caps: Caps = CAPS, sessions_max: int = SESSIONS_MAX) -> None:
         self._state = state
         self._caps = caps
+        self._sessions_max = sessions_max
         self._records: dict[str, Record] = {}
         self._truncated = False
 
@@ -96,7 +97,8 @@ class Explaining:
             "rule": code,
             "words": words,
             "until": known.until,
-            "sessions": {s: ("" if is_erased(owner) else owner) for s, owner in sessions[-SESSIONS_MAX:]},
+            "earlier": known.owners[0] if known.until is not None and not is_erased(known.owners[0]) else None,
+            "sessions": {s: ("" if is_erased(owner) else owner) for s, owner in sessions[-self._sessions_max :]},
             "sessions_n": record.sessions,
             "evidence": self._evidence(identifier, record),
             "alone": record.alone or None,

@@ -18,6 +18,7 @@ LOOK_EVERY_S = 0.02  # while somebody waits for an order; batches are 50 ms apar
 
 class Identity(msgspec.Struct, forbid_unknown_fields=True):
     id: str
+    sessions_max: int = explain.SESSIONS_MAX  # of each identifier, the newest by name
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,7 +70,8 @@ class Queries:
     async def identity(self, asked: Identity) -> dict[str, Any]:
         """Who an identifier is, with everything that is theirs or may be."""
         freshness = Freshness()
-        return {**explain.Explaining(self._state(freshness)).identity(asked.id), **freshness.told()}
+        explaining = explain.Explaining(self._state(freshness), sessions_max=asked.sessions_max)
+        return {**explaining.identity(asked.id), **freshness.told()}
 
     async def order(self, asked: Order) -> dict[str, Any]:
         """What became of an order; waits for it."""

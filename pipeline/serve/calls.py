@@ -7,6 +7,7 @@ phase seen of a session counts.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +56,15 @@ class Calls:
         else:
             return
         self.changed.fire()
+
+    def forget(self, is_gone: Callable[[Call], bool]) -> int:
+        """Take calls away, and return how many those were."""
+        gone = [session for session, call in self._calls.items() if is_gone(call)]
+        for session in gone:
+            del self._calls[session]
+        if gone:
+            self.changed.fire()
+        return len(gone)
 
     def ringing(self, now_ms: int) -> list[Call]:
         """What rings now, the newest first."""

@@ -1,0 +1,38 @@
+"""What this process remembers of people, and forgets for an erasure.
+
+Other processes' memory is bounded, and holds nothing that is read for an answer: caches of what a clear phone number
+or e-mail address is keyed to, the last minutes' calls.
+"""
+
+from __future__ import annotations
+
+from pipeline.domain.identifiers import Keyring
+from pipeline.partition import partition_of
+from pipeline.privacy.proof import Place
+from pipeline.privacy.scope import Scope
+from pipeline.serve.calls import Call, Calls
+
+
+class Memory:
+    """This process's caches. They hold no times, so they are emptied whole."""
+
+    def __init__(self, calls: Calls, keyring: Keyring) -> None:
+        self._calls = calls
+        self._keyring = keyring
+
+    async def drop(self, scope: Scope) -> Place:
+        """Forget what there is of somebody's from before."""
+        concern = scope.concern
+
+        def is_gone(call: Call) -> bool:
+            return call.rang_at < scope.before and concern.owned(call.identifier, call.session_id, call.rang_at)
+
+        dropped = self._calls.forget(is_gone)
+        keyed = self._keyring.resolve.cache_info().currsize + self._keyring.current_of.cache_info().currsize
+        placed = partition_of.cache_info().currsize
+        self._keyring.resolve.cache_clear()
+        self._keyring.current_of.cache_clear()
+        partition_of.cache_clear()
+        found = {"call": dropped} if dropped else {}
+        how = "the list of calls looked through; caches of identifiers emptied"
+        return Place("memory of the process that answers", how, dropped + keyed + placed, found, {})

@@ -1,0 +1,128 @@
+"""Reading topics whole: every committed record from the beginning to where the topic ended when reading began.
+
+The sweep of an erasure reads hundreds of megabytes, so it runs in a process of its own (`sweep`): requests are answered
+meanwhile as fast as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+from collections.abc import AsyncIterator, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from pipeline import kafka, keys, topics
+from pipeline.privacy.known import Known
+from pipeline.privacy.letters import DeadLetters, Letters, learn
+from pipeline.privacy.remains import Alerts, Identities, Judge, Looked, Profiles, Scores
+from pipeline.privacy.scope import Scope
+from pipeline.registry import Registry
+from pipeline.settings import Settings
+from pipeline.topics import Topic
+from pipeline.wire import Codec
+
+FETCH_RECORDS = 2_000
+FETCH_BYTES = 4 * 1024 * 1024
+POLL_MS = 200
+PLACES_MAX = 100_000  # keys that one sweep gives back
+NAMED = {topic.name: topic for topic in topics.TOPICS}
+
+#: Topics of which only the newest record of each key counts, in the order in which they are looked through.
+COMPACTED = (
+    topics.IDENTITIES.name,
+    topics.CUSTOMER_SCORES.name,
+    topics.REJECTED.name,
+    topics.ALERTS.name,
+    topics.IDENTIFY_CHANGELOG.name,
+    topics.STITCH_CHANGELOG.name,
+)
+
+
+class Cut(TimeoutError):
+    """A topic could not be read to its end: nothing came any more."""
+
+
+async def whole(settings: Settings, topic: Topic, idle_s_max: float = 20.0) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    """All records of a topic in order within each partition, in batches. Raises Cut, aiokafka's errors.
+
+    The end is told by positions: markers of transactions and compaction take up offsets too.
+    """
+    consumer = kafka.consumer(
+        settings, group=None, client_id="privacy", max_partition_fetch_bytes=FETCH_BYTES, check_crcs=False
+    )
+    await consumer.start()
+    try:
+        parts = [TopicPartition(topic.name, number) for number in range(kafka.partitions_of(topic, settings))]
+        consumer.assign(parts)
+        ends = await consumer.end_offsets(parts)
+        begins = await consumer.beginning_offsets(parts)
+        open_parts = {part for part in parts if begins[part] < ends[part]}
+        for part in parts:
+            consumer.seek(part, begins[part])
+        idle_since = asyncio.get_running_loop().time()
+        while open_parts:
+            fetched = await consumer.getmany(*open_parts, timeout_ms=POLL_MS, max_records=FETCH_RECORDS)
+            now = asyncio.get_running_loop().time()
+            for part, records in fetched.items():
+                yield [record for record in records if record.offset < ends[part]]
+                idle_since = now
+            open_parts = {part for part in open_parts if await _position(consumer, part) < ends[part]}
+            if now - idle_since > idle_s_max:
+                raise Cut(f"{topic.name} cannot be read to its end")
+    finally:
+        await consumer.stop()
+
+
+async def _position(consumer: AIOKafkaConsumer, part: TopicPartition) -> int:
+    return int(await consumer.position(part))
+
+
+def judges(scope: Scope, names: Iterable[str], settings: Settings, codec: Codec) -> list[Judge]:
+    """Whoever looks through these topics."""
+    letters = Letters(codec, keys.keyring(keys.load_or_create(settings)), settings.phone_region)
+    all_of_them: list[Judge] = [
+        Identities(scope, codec),
+        Scores(scope, codec),
+        DeadLetters(scope, codec, letters),
+        Alerts(scope, codec),
+        Known(scope),
+        Profiles(scope),
+    ]
+    wanted = set(names)
+    return [judge for judge in all_of_them if judge.topic in wanted]
+
+
+async def look(settings: Settings, scope: Scope, names: Sequence[str]) -> list[Looked]:
+    """Look through topics, one after the other. Raises Cut, aiokafka's errors."""
+    codec = Codec(settings.schemas)
+    registry = Registry(settings.schema_registry, codec) if settings.schema_registry else None
+    found = []
+    for judge in judges(scope, names, settings, codec):
+        async for records in whole(settings, NAMED[judge.topic]):
+            await learn(registry, codec, records)
+            for record in records:
+                if record.key is not None:
+                    judge.see(record.partition, record.key, record.value, record.timestamp)
+        places = judge.places()[:PLACES_MAX]
+        found.append(Looked(judge.topic, judge.how, judge.looked, judge.unread, judge.remaining(), places))
+    return found
+
+
+def _look_apart(settings: Settings, scope: Scope, names: Sequence[str]) -> list[Looked]:
+    gc.disable()  # what is decoded has no cycles
+    return asyncio.run(look(settings, scope, names))
+
+
+async def look_apart(settings: Settings, scope: Scope, names: Sequence[str]) -> list[Looked]:
+    """The same in a process of its own, which ends with it. Raises the same."""
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, _look_apart, settings, scope, names)
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
