@@ -249,10 +249,12 @@ async def members(settings: Settings, groups: Sequence[str]) -> dict[str, int]:
     client = admin(settings)
     await client.start()
     try:
+        found: dict[str, int] = {}
         for group in groups:
             await _committed(client, group)  # a new broker has to make its offsets topic first
-        answers = await client.describe_consumer_groups(list(groups))
-        found = {each[1]: len(each[5]) for answer in answers for each in answer.groups}
+            # One by one: aiokafka reads an answer about several as one of an older version, and loses its place.
+            for answer in await client.describe_consumer_groups([group]):
+                found |= {each[1]: len(each[5]) for each in answer.groups}
         return {group: count for group, count in found.items() if count}
     finally:
         await client.close()
