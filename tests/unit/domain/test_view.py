@@ -398,3 +398,57 @@ def test_an_ambiguous_one_has_candidates_and_no_person(owners: tuple[str, ...]) 
 )
 def test_initials(traits: dict[str, str], expected: str) -> None:
     assert view.initials(traits) == expected
+
+
+# Consent
+
+
+def test_what_was_refused_for_service_is_not_shown() -> None:
+    told = context(
+        made(ME, "shown", type="searched"),
+        made(ME, "refused", type="searched", consent={"service": False}),
+        made(ME, "goal", type="goal_completed", consent={"service": False}),
+        made(ME, "trait", type="profile_updated", properties={"name": "Ada"}, consent={"analysis": False}),
+    )
+    assert [each["event_id"] for each in told["timeline"]] == ["trait", "shown"]
+    assert len(told["now"]["searches"]) == 1
+    assert told["scores"]["effectiveness"]["n"] == 0
+    assert told["consent"] == {"analysis": False}
+
+
+def test_a_goal_that_was_reached_unseen_is_not_open() -> None:
+    started = made(ME, "a", type="goal_started", goal="g")
+    reached = made(ME, "b", type="goal_completed", goal="g", at=NOON + 1, consent={"service": False})
+    assert context(started, reached)["now"]["open_goals"] == []
+
+
+@pytest.mark.parametrize("kind", ["profile_updated", "consent_changed"])
+def test_of_a_person_who_refuses_nothing_else_is_told(kind: str) -> None:
+    state = DictState()
+    refusal = made(ME, "no", type=kind, consent={"service": False, "analysis": True}, at=NOON - 500 * DAY)
+    trait = made(ME, "name", type="profile_updated", properties={"name": "Ada"})
+    small = Rules(scoring=SCORING, view_size=2, spare=0)
+    advance(state, [Misfiled(refusal), Misfiled(trait)], small)
+    for n in range(9):  # the refusal does not age, and is not pushed out
+        advance(state, [Misfiled(made(ME, f"e{n}", type="goal_completed"))], small)
+    told = view.context(state, ME, NOON, small)
+    assert told["consent"] == {"service": False, "analysis": True}
+    assert told["profile"] == {"id": ME, "identifiers": [], "traits": {}}
+    assert (told["timeline"], told["now"]["open_goals"], told["scores"]["effectiveness"]["n"]) == ([], [], 0)
+    page = view.timeline(state, ME, small, 10, None, None)
+    assert page == {"timeline": [], "next": None, "complete": True}
+    assert view.card(state, ME, small) == {"id": ME, "initials": "", "last_seen": None}
+
+
+def test_the_newest_word_on_consent_counts_whatever_came_last() -> None:
+    yes = made(ME, "yes", type="consent_changed", consent={"service": True}, at=NOON + 1)
+    no = made(ME, "no", type="consent_changed", consent={"service": False})
+    for order in ((yes, no), (no, yes)):
+        told = context(*order)
+        assert told["consent"] == {"service": True}
+        assert [each["event_id"] for each in told["timeline"]] == ["yes"]
+
+
+def test_an_event_of_another_kind_speaks_for_itself_alone() -> None:
+    told = context(made(ME, "a", consent={"service": False}), made(ME, "b"))
+    assert (told["consent"], [each["event_id"] for each in told["timeline"]]) == ({}, ["b"])
