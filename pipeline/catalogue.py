@@ -7,13 +7,17 @@ from typing import Any
 
 import yaml
 
-from pipeline.domain.catalogue import BadCatalogue, Catalogue, scoring, touchpoints
+from pipeline.domain.catalogue import BadCatalogue, Catalogue, policy, scoring, touchpoints
 
 
 def load(schemas: Path) -> Catalogue:
     """The catalogue of a schemas folder. Raises BadCatalogue, which names the file."""
     folder = schemas / "catalogue"
-    return Catalogue(_read(folder / "touchpoints.yaml", touchpoints), _read(folder / "scores.yaml", scoring))
+    return Catalogue(
+        _read(folder / "touchpoints.yaml", touchpoints),
+        _read(folder / "scores.yaml", scoring),
+        _read(folder / "identity.yaml", policy),
+    )
 
 
 def _read(path: Path, parse: Any) -> Any:

@@ -1,4 +1,6 @@
-"""The catalogue: touchpoints with their owners, and how interactions become scores. From parsed YAML to frozen values.
+"""The catalogue: touchpoints with their owners, how interactions become scores, and the policy of identity and privacy.
+
+From parsed YAML to frozen values.
 
 Whoever edits the files is a person, so every error says where it is and what would be right.
 """
@@ -10,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.domain.interaction import CHANNELS
+from pipeline.domain.consent import PURPOSES
+from pipeline.domain.interaction import CHANNELS, NAMESPACES
+from pipeline.domain.policy import PUBLIC, Placeholders, Policy
 from pipeline.domain.scores import DAY_MS, DIMENSIONS, Curve, Observation, Scoring, Values
 
 LAYERS = ("front", "back", "partner")
@@ -37,6 +41,7 @@ class Catalogue:
 
     touchpoints: Mapping[str, Touchpoint]
     scoring: Scoring
+    policy: Policy
 
 
 def touchpoints(data: Any) -> dict[str, Touchpoint]:
@@ -87,6 +92,62 @@ def scoring(data: Any) -> Scoring:
         for kind in sorted({*constants, *curves})
     }
     return Scoring(version, round(half_life * DAY_MS), questions, observed)
+
+
+def policy(data: Any) -> Policy:
+    """The policy of a parsed identity.yaml. Raises BadCatalogue."""
+    given = _mapping(data, "the file")
+    lists = ("purposes", "properties", "traits", "texts", "staff")
+    _only(given, {"placeholders", "may_link", *lists}, "the file")
+    placeholders = _mapping(given.get("placeholders"), "placeholders")
+    _only(placeholders, {"values", "before_at"}, "placeholders")
+    links = _mapping(given.get("may_link"), "may_link")
+    _only(links, {"default", "public", "sources"}, "may_link")
+    sources = _mapping(links.get("sources"), "may_link: sources")
+    names = {name: _names(given, name, "the file") for name in lists}
+    if missing := frozenset(PURPOSES) - names["purposes"]:
+        raise BadCatalogue(f"purposes: {min(missing)} is missing")
+    return Policy(
+        Placeholders(_lower(placeholders, "values"), _lower(placeholders, "before_at")),
+        _namespaces(links, "default", "may_link"),
+        _namespaces(links, "public", "may_link", PUBLIC),
+        {_source(source): _namespaces(sources, source, "may_link: sources") for source in sources},
+        **names,
+    )
+
+
+def _names(given: Mapping[str, Any], name: str, where: str) -> frozenset[str]:
+    """A list of texts, each once."""
+    found = _list(given, name, where)
+    for each in found:
+        if not isinstance(each, str) or not each:
+            raise BadCatalogue(f"{where}: {name} must hold texts, not {each!r}: put it in quotes")
+    if len(set(found)) < len(found):
+        raise BadCatalogue(
+            f"{where}: {name}: {next(each for each in found if found.count(each) > 1)} stands there twice"
+        )
+    return frozenset(found)
+
+
+def _lower(given: Mapping[str, Any], name: str) -> frozenset[str]:
+    found = _names(given, name, "placeholders")
+    for each in found:
+        if each != each.lower().strip():
+            raise BadCatalogue(f"placeholders: {name}: {each!r} must be in lower case and without blanks around it")
+    return found
+
+
+def _namespaces(
+    given: Mapping[str, Any], name: str, where: str, allowed: frozenset[str] = frozenset(NAMESPACES)
+) -> frozenset[str]:
+    names = tuple(each for each in NAMESPACES if each in allowed)
+    return frozenset(_one_of(each, names, f"{where}: {name}: a namespace") for each in _names(given, name, where))
+
+
+def _source(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise BadCatalogue(f"may_link: sources: a source must be a text, not {name!r}: put it in quotes")
+    return name
 
 
 def _constants(data: Any, where: str) -> Values:

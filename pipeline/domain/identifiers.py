@@ -16,7 +16,9 @@ from typing import NamedTuple
 
 import phonenumbers
 
+from pipeline.domain import texts
 from pipeline.domain.interaction import NAMESPACES
+from pipeline.domain.policy import NO_PLACEHOLDERS, Placeholders
 from pipeline.domain.reasons import Reason, Rejected
 
 VALUE_CHARS_MAX = 256
@@ -26,29 +28,11 @@ KEY_BYTES_MIN = 16
 SEAL_BYTES = 16
 GENERATIONS_MAX = 255  # of keys: a seal says in one byte which it is of
 CACHE_ENTRIES = 65_536  # some 25 MB when full
+HIDDEN = "•••"  # what people see of an identifier that holds personal data and more
 
 #: Known by people, so never stored in clear.
 PERSONAL = frozenset({"email", "phone"})
 
-#: In lower case; what sources send when they know nobody. Whoever trusts one joins strangers.
-#: (The last one is what many Android devices of one make gave as their id.)
-PLACEHOLDERS = frozenset(
-    """
-    null | none | nil | nan | n/a | na | void | empty | undefined | unknown | unavailable | not available | ? | - | --
-    (null) | (none) | (empty) | (not set) | not set | not_set | notset | unset | true | false | -1 | {} | []
-    [object object] | [object undefined] | [object null]
-    anonymous | anon | guest | private | restricted | withheld | not_authenticated | unauthenticated | not logged in
-    id | userid | user_id | customerid | customer_id | distinctid | distinct_id | visitorid | visitor_id
-    9774d56d682e549c
-    """.strip()
-    .replace("\n", " | ")
-    .replace("  ", "")
-    .split(" | ")
-)
-#: The same before an @; fewer, since `private@…` may well be somebody.
-_EMAIL_PLACEHOLDERS = frozenset(
-    ("null", "none", "undefined", "unknown", "anonymous", "nan", "noemail", "no-email", "no_email", "noreply")
-)
 _NOTHING = re.compile(r"[0\s.:_+-]+")  # all zeros, however they are set
 _KEYED = re.compile(r"[a-z0-9]{1,16}\.[0-9a-f]{32}")
 _KEY_NAME = re.compile(r"[a-z0-9]{1,16}")
@@ -73,8 +57,17 @@ class Keyring:
     than all the rest of an event.
     """
 
-    def __init__(self, keys: Mapping[str, bytes], current: str, sealing: bytes = b"") -> None:
-        """`sealing` never changes. Raises ValueError where a key is short, badly named, or the current one missing."""
+    def __init__(
+        self,
+        keys: Mapping[str, bytes],
+        current: str,
+        sealing: bytes = b"",
+        placeholders: Placeholders = NO_PLACEHOLDERS,
+    ) -> None:
+        """`sealing` never changes; `placeholders` are the policy's, for those who take in what sources say.
+
+        Raises ValueError where a key is short, badly named, or the current one missing.
+        """
         for name, key in keys.items():
             if not _KEY_NAME.fullmatch(name):
                 raise ValueError(f"the name of an identifier key must be 1 to 16 of a-z and 0-9, not {name!r}")
@@ -92,8 +85,11 @@ class Keyring:
         if len(self._names) > 1 and not sealing:
             raise ValueError("with several identifier keys a sealing key is needed")
         self._sealing = sealing
+        self._hiding = sealing or next(iter(keys.values()))  # the first key stays too
+        self._placeholders = placeholders
         self.resolve = lru_cache(maxsize=CACHE_ENTRIES)(self._resolve)
         self.current_of = lru_cache(maxsize=CACHE_ENTRIES)(self._current_of)
+        self.pseudonym = lru_cache(maxsize=CACHE_ENTRIES)(self._pseudonym)
 
     @property
     def current(self) -> str:
@@ -114,6 +110,18 @@ class Keyring:
         first = self._names[0]
         digest = hmac.digest(self._keys[first], f"{namespace}:{clean}".encode(), "sha256")[:16]
         return self._advanced(namespace, first, digest.hex())
+
+    def opaque(self, text: str) -> str:
+        """What stands for an id or name that holds personal data: always the same, and nothing leads back."""
+        return f"hashed-{self._hidden('text', text)}"
+
+    def _pseudonym(self, kind: str, value: str) -> str:
+        """What stands for the name of one of that kind, as in `staff:3f…` (call it as `pseudonym`, which remembers)."""
+        return f"{kind}:{self._hidden(kind, value)[:16]}"
+
+    def _hidden(self, kind: str, text: str) -> str:
+        """32 hex digits, by a key that never changes: no later one could be applied to what is stored of them."""
+        return hmac.digest(self._hiding, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
 
     def generation(self, identifier: str) -> int:
         """The place of the key that keyed an identifier, from 1; 0 where none of the keys did."""
@@ -168,12 +176,26 @@ class Keyring:
 
     def _resolve(self, namespace: str, value: str, region: str) -> Known:
         """Clean, key and mask in one go (call it as `resolve`, which remembers). Raises Rejected."""
-        cleaned = clean(namespace, value, region)
-        shown = mask(namespace, cleaned) if namespace in PERSONAL else ""
-        return Known(self.identify(namespace, cleaned), shown)
+        cleaned = clean(namespace, value, region, self._placeholders)
+        if namespace in PERSONAL:
+            return Known(self.keyed(namespace, cleaned), mask(namespace, cleaned))
+        if texts.holds(cleaned, region):  # a shop whose customers' numbers are their e-mail addresses
+            kind, plain = self._spelled(cleaned, region)
+            return Known(self.keyed(namespace, plain), mask(kind, plain) if kind else HIDDEN)
+        return Known(f"{namespace}:{cleaned}", "")
+
+    def _spelled(self, value: str, region: str) -> tuple[str, str]:
+        """(email, phone or '', its one spelling) of a value that holds personal data; itself where it is no more."""
+        kind = "email" if "@" in value else "phone"
+        try:
+            return kind, clean(kind, value, region, self._placeholders)
+        except Rejected as refused:
+            if refused.reason is Reason.PLACEHOLDER_IDENTIFIER:
+                raise
+            return "", value
 
 
-def clean(namespace: str, value: str, region: str) -> str:
+def clean(namespace: str, value: str, region: str, placeholders: Placeholders = NO_PLACEHOLDERS) -> str:
     """One spelling for all spellings of a value.
 
     `region` (ISO 3166, two letters) reads phone numbers without a country prefix.
@@ -188,16 +210,16 @@ def clean(namespace: str, value: str, region: str) -> str:
         raise Rejected(Reason.BAD_IDENTIFIER, f"identifiers.{namespace}: longer than {VALUE_CHARS_MAX} characters")
     if not text.isprintable():
         raise Rejected(Reason.BAD_IDENTIFIER, f"identifiers.{namespace}: holds control or invisible characters")
-    if not text or text.lower() in PLACEHOLDERS or _NOTHING.fullmatch(text):
+    if not text or text.lower() in placeholders.values or _NOTHING.fullmatch(text):
         raise Rejected(Reason.PLACEHOLDER_IDENTIFIER, f"identifiers.{namespace}: a placeholder")
     if namespace == "email":
-        return _clean_email(text)
+        return _clean_email(text, placeholders.before_at)
     if namespace == "phone":
         return _clean_phone(text, region)
     return text
 
 
-def _clean_email(text: str) -> str:
+def _clean_email(text: str, placeholders: frozenset[str]) -> str:
     """A bare address in lower case. No more is checked than what tells an address from something else."""
     address = text.lower().removeprefix("mailto:")
     local, at, domain = address.rpartition("@")
@@ -206,7 +228,7 @@ def _clean_email(text: str) -> str:
         raise Rejected(Reason.BAD_IDENTIFIER, "identifiers.email: not an e-mail address")
     if len(labels) < 2 or not all(labels) or "@" in local or any(mark in address for mark in " <>,;"):
         raise Rejected(Reason.BAD_IDENTIFIER, "identifiers.email: not an e-mail address")
-    if local in _EMAIL_PLACEHOLDERS:
+    if local in placeholders:
         raise Rejected(Reason.PLACEHOLDER_IDENTIFIER, "identifiers.email: a placeholder")
     return address
 
@@ -243,4 +265,7 @@ def parse_id(text: str) -> str:
         if not _KEYED.fullmatch(value):
             raise Rejected(Reason.BAD_IDENTIFIER, f"{namespace}: only its keyed form may stand here")
         return text
-    return f"{namespace}:{clean(namespace, value, '')}"
+    cleaned = clean(namespace, value, "")
+    if texts.holds(cleaned, ""):
+        raise Rejected(Reason.BAD_IDENTIFIER, f"{namespace}: holds personal data: only its keyed form may stand here")
+    return f"{namespace}:{cleaned}"

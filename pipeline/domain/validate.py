@@ -2,7 +2,8 @@
 
 Guarantees: nothing in an Interaction is unbounded, no number in it is infinite, no name in it holds a control
 character (so names may be joined by NUL in keys), and its identifiers are clean and keyed. The same bytes at the same
-broker time give the same Interaction in every process.
+broker time give the same Interaction in every process. No id, type or touchpoint holds personal data (`texts`): an id
+that does is replaced by a keyed hash, so that copies stay copies and what refers to it still does.
 
 The event is a dict with the Avro schema's field names, times in milliseconds; its types are already sure, from the
 Avro decoder or from collect. Its maps are taken over, not copied: do not change the event afterwards.
@@ -16,8 +17,10 @@ from typing import Any
 
 import msgspec
 
+from pipeline.domain import texts
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, NAMESPACES, Answer, Interaction, Item
+from pipeline.domain.policy import DEFAULT, Policy
 from pipeline.domain.reasons import Reason, Rejected
 
 NAME_CHARS_MAX = 256  # each of event_id, source, type, touchpoint, session_id, goal, issue, about, map keys
@@ -42,11 +45,13 @@ _canonical = msgspec.msgpack.Encoder(order="deterministic")
 Event = Mapping[str, Any]
 
 
-def interaction(event: Event, channel: str, broker_time: int, keyring: Keyring, region: str) -> Interaction:
+def interaction(
+    event: Event, channel: str, broker_time: int, keyring: Keyring, region: str, policy: Policy = DEFAULT
+) -> Interaction:
     """The interaction that an event tells of.
 
-    `channel` is its topic's, `broker_time` its record's (ms), `region` reads phone numbers without country prefix.
-    Raises Rejected.
+    `channel` is its topic's, `broker_time` its record's (ms), `region` reads phone numbers without country prefix,
+    `policy` says what the event may link and consent to. Raises Rejected.
     """
     if channel not in _CHANNELS:
         raise Rejected(Reason.UNKNOWN_CHANNEL, f"channel: none of {', '.join(CHANNELS)}")
@@ -55,14 +60,21 @@ def interaction(event: Event, channel: str, broker_time: int, keyring: Keyring, 
     if not event_id or not source or not kind or not touchpoint:
         raise Rejected(Reason.MISSING_FIELD, next(name for name in _REQUIRED if not get(name)))
     session_id, goal, issue, about = get("session_id", ""), get("goal", ""), get("issue", ""), get("about", "")
-    names = f"{event_id}{source}{kind}{touchpoint}{session_id}{goal}{issue}{about}"
+    names = f"{event_id}|{source}|{kind}|{touchpoint}|{session_id}|{goal}|{issue}|{about}"
     if len(names) > NAME_CHARS_MAX or not names.isprintable():
         for field in _REQUIRED + _OPTIONAL:
             _check_name(field, get(field, ""))
     if kind in MASS_MEDIA:
         raise Rejected(Reason.NOT_AN_INTERACTION, f"type: {kind}")
 
-    identifier, links, masks = _who(get("identifiers"), keyring, region)
+    public = bool(get("public"))
+    identifier, links, claims, masks = _who(get("identifiers"), keyring, region, policy.linkable(source, public))
+    if texts.suspect(names):
+        event_id, source, session_id, about = (
+            keyring.opaque(name) if texts.holds(name, region) else name
+            for name in (event_id, source, session_id, about)
+        )
+        kind, touchpoint = texts.masked_code(kind, region), texts.masked_code(touchpoint, region)
     occurred_at, sent, received_at = _when(event, broker_time)
     items = _items(given) if (given := get("items")) else ()
     answer = _answer(given) if (given := get("answer")) else None
@@ -74,13 +86,15 @@ def interaction(event: Event, channel: str, broker_time: int, keyring: Keyring, 
         _check_texts("properties", properties)
     details = _details(given) if (given := get("details")) else _NONE
     consent: dict[str, bool] = get("consent") or _NONE
-    if consent:
-        _check_keys("consent", consent)
+    if consent and not policy.purposes.issuperset(consent):
+        raise Rejected(Reason.BAD_VALUE, f"consent: none of {', '.join(sorted(policy.purposes))}")
 
-    content = (
+    content: tuple[Any, ...] = (
         *(identifier, source, event_id, channel, kind, touchpoint, occurred_at, sent),
         *(session_id, goal, issue, about, links, items, answer, measures, properties, details, consent),
     )
+    if claims or public:
+        content = (*content, claims, public)
     return Interaction(
         *(identifier, source, event_id, channel, kind, touchpoint, occurred_at, sent, received_at, _digest(content)),
         *(session_id, goal, issue, about, links, masks, items, answer),
@@ -88,25 +102,34 @@ def interaction(event: Event, channel: str, broker_time: int, keyring: Keyring, 
         properties,
         details,
         consent,
+        claims,
+        public,
     )
 
 
-def _who(given: Mapping[str, str] | None, keyring: Keyring, region: str) -> tuple[str, tuple[str, ...], Any]:
-    """The strongest identifier, the weaker ones, and the masks of the personal ones."""
+def _who(
+    given: Mapping[str, str] | None, keyring: Keyring, region: str, linkable: frozenset[str]
+) -> tuple[str, tuple[str, ...], tuple[str, ...], Any]:
+    """The strongest identifier, the weaker ones that may be linked to it, the others, and the masks of what is personal
+    among the first two."""
     if not given:
         raise Rejected(Reason.NO_IDENTIFIER, "identifiers: empty")
-    found = []
+    found: list[str] = []
+    claims: tuple[str, ...] = ()
     masks: dict[str, str] | None = None
     for namespace in NAMESPACES:
         if namespace in given:
             identifier, mask = keyring.resolve(namespace, given[namespace], region)
+            if found and namespace not in linkable:
+                claims = (*claims, identifier)
+                continue
             found.append(identifier)
             if mask:
                 masks = masks or {}
                 masks[identifier] = mask
-    if len(found) != len(given):
+    if len(found) + len(claims) != len(given):
         raise Rejected(Reason.UNKNOWN_NAMESPACE, f"identifiers: none of {', '.join(NAMESPACES)}")
-    return found[0], tuple(found[1:]), masks or _NONE
+    return found[0], tuple(found[1:]), claims, masks or _NONE
 
 
 def _when(event: Event, broker_time: int) -> tuple[int, int, int]:
@@ -155,18 +178,23 @@ def _check_keys(field: str, given: Mapping[str, Any]) -> None:
             _check_name(f"{field}: a name in it", name)
 
 
+def _shown(name: str) -> str:
+    """The name of an entry as an answer may quote it."""
+    return texts.masked_code(name[:64], "")
+
+
 def _check_numbers(field: str, given: Mapping[str, float]) -> None:
     _check_keys(field, given)
     for name, value in given.items():
         if not -NUMBER_MAX <= value <= NUMBER_MAX:
-            _check_number(f"{field}.{name[:64]}", value)
+            _check_number(f"{field}.{_shown(name)}", value)
 
 
 def _check_texts(field: str, given: Mapping[str, str]) -> None:
     _check_keys(field, given)
     for name, value in given.items():
         if len(value) > TEXT_CHARS_MAX:
-            raise Rejected(Reason.OVERSIZE, f"{field}.{name[:64]}: longer than {TEXT_CHARS_MAX} characters")
+            raise Rejected(Reason.OVERSIZE, f"{field}.{_shown(name)}: longer than {TEXT_CHARS_MAX} characters")
 
 
 def _items(given: Sequence[Event]) -> tuple[Item, ...]:
@@ -204,9 +232,9 @@ def _details(given: Event) -> dict[str, str | int | float | bool]:
     for name, value in details.items():
         if isinstance(value, str):
             if len(value) > TEXT_CHARS_MAX:
-                raise Rejected(Reason.OVERSIZE, f"details.{name}: longer than {TEXT_CHARS_MAX} characters")
+                raise Rejected(Reason.OVERSIZE, f"details.{_shown(name)}: longer than {TEXT_CHARS_MAX} characters")
         else:
-            _check_number(f"details.{name}", value)
+            _check_number(f"details.{_shown(name)}", value)
     return details
 
 

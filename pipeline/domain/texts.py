@@ -1,0 +1,265 @@
+"""Personal data in texts: found, and replaced by a word that says what stood there.
+
+Found are e-mail addresses, phone numbers, card numbers (by their check digit) and bank accounts (IBAN, by its country's
+length and checksum), also where they are percent-encoded, in full-width digits or with invisible characters in them.
+Not found is what only a reader would know: names, streets, numbers written in words.
+
+There are two kinds of text. In a *free* one any run of digits that the region's phones can have is a phone number. A
+*code* (an id, a name, an order's number) may be digits for reasons of its own: there a phone number is one with + or 00
+before it, or with blanks, dots, dashes or brackets within it as phone numbers have. So 4711-20231114 stays what it is,
+and 2025550142 does as an order's number, but not in a comment.
+
+Cost: a text without digits and @ takes less than a microsecond; what looks like numbers is checked at most CHECKS_MAX
+times, and beyond that replaced without being asked.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import phonenumbers
+
+EMAIL, PHONE, CARD, BANK, NUMBER = "[e-mail]", "[phone]", "[card]", "[bank]", "[number]"
+
+CHECKS_MAX = 8  # of phone numbers in one text, some 0.1 ms each
+CARD_CHECKS_MAX = 64  # in one text, 2 µs each
+GROUPS_MAX = 24  # of digits in one run; a longer one is replaced whole
+PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 7, 15  # E.164 allows no more
+CARD_DIGITS_MIN, CARD_DIGITS_MAX = 13, 19  # ISO/IEC 7812
+CACHE_ENTRIES = 4_096  # of codes that were looked into, 2 MB when full
+
+#: ISO 13616: how long an account number of each country is.
+_IBAN_CHARS = {
+    each[:2]: int(each[2:])
+    for each in (  # noqa: SIM905  a table of 85 entries, not a list of literals
+        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
+        "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 "
+        "LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 "
+        "QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
+    ).split()
+}
+
+_BETWEEN = r"[\s().\-/‐-―−]{0,3}"  # digits of one phone number
+# They begin with a set of characters, and look behind it, because such patterns are searched for three times as fast.
+_SUSPECT = re.compile(r"[0-9](?:\W{0,4}[0-9]){6}")
+_SUSPECT_WIDE = re.compile(r"[＠﹫]|\d(?:\W{0,4}\d){6}")
+_SUSPECT_NUMBER = re.compile(rf"[0-9(](?<![\w-].)(?:{_BETWEEN}[0-9]){{6}}")
+_SUSPECT_ACCOUNT = re.compile(r"[0-9](?<=[A-Za-z]{2}.)(?<![A-Za-z0-9][A-Za-z]{2}.)[0-9][ -]?[A-Za-z0-9]{4}")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_EMAIL = re.compile(r"[\w.!#$%*+'^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,63})")
+_IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d\d(?=[ -]?[A-Za-z0-9])")
+_ABROAD = re.compile(rf"(?:\+|(?<![\w-])00(?=\s?[1-9]))[\s(]{{0,2}}\d(?:{_BETWEEN}\d){{6,}}")
+_RUN = re.compile(rf"(?<![^\W_])\(?\d(?:{_BETWEEN}\d){{6,}}(?![^\W_xX])")
+_RUN_IN_CODE = re.compile(rf"(?<![\w-])\(?\d(?:{_BETWEEN}\d){{6,}}(?![\w-])")
+_DIGITS = re.compile(r"\d+")
+_NOT_DIGITS = re.compile(r"\D+")
+_DAY = re.compile(
+    r"(?:(?:19|20)\d\d([-./])[01]?\d\1[0-3]?\d|[0-3]?\d([-./])[0-3]?\d\2(?:19|20)?\d\d)(?![-./]?\d)", re.ASCII
+)
+_CARD_GAPS = frozenset(" -")
+_CARD_BEGINS = {13: "4", 14: "3", 15: "3"}  # by its digits, of the networks that people pay with
+_CARD_BEGINS_ELSE = "23456"
+
+
+class _Plan(NamedTuple):
+    """What a region's numbers look like, as people write them at home."""
+
+    lengths: frozenset[int]  # digits, without the trunk prefix
+    trunk: str  # what is dialled before them, '' where nothing is
+    trunk_needed: bool
+
+
+class _Checks:
+    """What one text may still be asked; when that is used up, every question is answered with yes."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._phones = CHECKS_MAX
+        self._cards = CARD_CHECKS_MAX
+
+    def phone(self, text: str) -> bool:
+        """Whether it is a phone number, of the region where it begins with no + ."""
+        self._phones -= 1
+        if self._phones < 0:
+            return True
+        try:
+            return phonenumbers.is_valid_number(phonenumbers.parse(text, self._region))
+        except phonenumbers.NumberParseException:
+            return False
+
+    def card(self, digits: str) -> bool:
+        """Whether the last digit is the check digit of the others (Luhn)."""
+        self._cards -= 1
+        if self._cards < 0:
+            return True
+        doubled = sum(sum(divmod(2 * int(each), 10)) for each in digits[-2::-2])
+        return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
+
+
+def masked(text: str, region: str) -> str:
+    """A free text, with a word in the place of each personal datum. `region` reads phone numbers without prefix."""
+    if "@" not in text and "%" not in text and not (_SUSPECT if text.isascii() else _SUSPECT_WIDE).search(text):
+        return text
+    plain = _normal(text)
+    clean = _replaced(plain, region, _RUN, False)
+    return text if clean == plain else clean
+
+
+def masked_code(text: str, region: str) -> str:
+    """The same of a code or name."""
+    return _masked_code(text, region) if suspect(text) else text
+
+
+def holds(text: str, region: str) -> bool:
+    """Whether a code or name has a personal datum in it."""
+    return suspect(text) and _masked_code(text, region) != text
+
+
+def suspect(text: str) -> bool:
+    """Whether a code, or any of several between bars, is worth a closer look: quick, and more often yes than needed."""
+    if "@" in text or "%" in text:
+        return True
+    if not text.isascii() and _SUSPECT_WIDE.search(text):
+        return True
+    return _SUSPECT_NUMBER.search(text) is not None or _SUSPECT_ACCOUNT.search(text) is not None
+
+
+@lru_cache(maxsize=CACHE_ENTRIES)
+def _masked_code(text: str, region: str) -> str:
+    plain = _normal(text)
+    clean = _replaced(plain, region, _RUN_IN_CODE, True)
+    return text if clean == plain else clean
+
+
+def _normal(text: str) -> str:
+    """The text as people read it: percent-encoding, full-width digits and invisible characters undone."""
+    if "%" in text:
+        text = unquote(text)
+    return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+
+
+def _replaced(text: str, region: str, run: re.Pattern[str], code: bool) -> str:
+    """Every personal datum replaced, the surest kinds first."""
+    checks, plan = _Checks(region), _plan(region)
+    if "@" in text:
+        text = _EMAIL.sub(EMAIL, text)
+    text = _without_accounts(text)
+    text = _ABROAD.sub(lambda found: _without_abroad(found[0], checks), text)
+    text = run.sub(lambda found: _without(found[0], CARD, CARD_DIGITS_MAX, lambda part: _is_card(part, checks)), text)
+    return run.sub(
+        lambda found: _without(
+            found[0], PHONE, PHONE_DIGITS_MAX + len(plan.trunk), lambda part: _is_national(part, plan, code, checks)
+        ),
+        text,
+    )
+
+
+def _without_accounts(text: str) -> str:
+    """The text with each IBAN replaced."""
+    parts, done = [], 0
+    for found in _IBAN.finditer(text):
+        start = found.start()
+        size = _IBAN_CHARS.get(text[start : start + 2].upper())
+        whole = _ACCOUNT[size].match(text, start) if size and start >= done else None
+        if whole and _is_account(whole[0]):
+            parts += [text[done:start], BANK]
+            done = whole.end()
+    return "".join(parts) + text[done:]
+
+
+def _is_account(text: str) -> bool:
+    """Whether an IBAN's checksum is right (ISO 7064, mod 97-10)."""
+    plain = "".join(filter(str.isalnum, text)).upper()
+    return int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
+
+
+class _Part(NamedTuple):
+    """A part of a run that begins and ends with a digit, and is no part of a longer group of digits."""
+
+    text: str
+    digits: str
+    before: str  # the character before it, '' where it begins the run
+    after: str
+
+
+def _without(run: str, word: str, digits_max: int, fits: Callable[[_Part], bool]) -> str:
+    """The run with each part that fits replaced: from the left, the longest first."""
+    groups = [found.span() for found in _DIGITS.finditer(run)]
+    if len(groups) > GROUPS_MAX:
+        return NUMBER
+    parts, done, at = [], 0, 0
+    while at < len(groups):
+        start = groups[at][0]
+        for last in range(len(groups) - 1, at - 1, -1):
+            end = groups[last][1]
+            digits = _NOT_DIGITS.sub("", run[start:end])
+            if len(digits) <= digits_max and fits(
+                _Part(run[start:end], digits, run[start - 1 : start], run[end : end + 1])
+            ):
+                opened = run[start - 1 : start] == "(" and ")" in run[start:end]
+                parts += [run[done : start - opened], word]
+                done, at = end, last
+                break
+        at += 1
+    return "".join(parts) + run[done:]
+
+
+def _is_card(part: _Part, checks: _Checks) -> bool:
+    size = len(part.digits)
+    return (
+        size >= CARD_DIGITS_MIN
+        and part.digits[0] in _CARD_BEGINS.get(size, _CARD_BEGINS_ELSE)
+        and _CARD_GAPS.issuperset(_DIGITS.sub("", part.text))
+        and checks.card(part.digits)
+    )
+
+
+def _without_abroad(run: str, checks: _Checks) -> str:
+    """A run that begins with + or 00, without the number there. With + it is one, whatever the digits say."""
+    plus = run[0] == "+"
+    begin = 1 if plus else 2
+    ends = [found.end() for found in _DIGITS.finditer(run, begin)][:GROUPS_MAX]
+    fit = [end for end in ends if PHONE_DIGITS_MIN <= len(_NOT_DIGITS.sub("", run[begin:end])) <= PHONE_DIGITS_MAX]
+    for end in reversed(fit):
+        if checks.phone(f"+{run[begin:end]}"):
+            return PHONE + run[end:]
+    return PHONE + run[fit[-1] :] if plus and fit else run
+
+
+def _is_national(part: _Part, plan: _Plan, code: bool, checks: _Checks) -> bool:
+    """Whether it is a phone number as people write it at home."""
+    size = len(part.digits)
+    if size < PHONE_DIGITS_MIN or not _ends(part.before) or not _ends(part.after) or (code and part.text.isdigit()):
+        return False
+    fits = size in plan.lengths and not plan.trunk_needed
+    if plan.trunk and part.digits.startswith(plan.trunk):
+        fits = fits or size - len(plan.trunk) in plan.lengths
+    return fits and not _DAY.match(part.text) and checks.phone(part.text)
+
+
+def _ends(char: str) -> bool:
+    """Whether a number may begin after that character, or end before it."""
+    return not char or char in "()/" or char.isspace()
+
+
+@lru_cache(maxsize=256)
+def _plan(region: str) -> _Plan:
+    """From the library's data; of a region that it does not know, no number without + is one."""
+    known = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    if known is None:
+        return _Plan(frozenset(), "", True)
+    trunk = known.national_prefix or ""
+    needed = [
+        trunk in (each.national_prefix_formatting_rule or "") and not each.national_prefix_optional_when_formatting
+        for each in known.number_format
+    ]
+    lengths = known.general_desc.possible_length if known.general_desc else ()
+    return _Plan(frozenset(lengths), trunk, bool(trunk) and 2 * sum(needed) > len(needed))
+
+
+_ACCOUNT = {size: re.compile(rf"(?:[ -]?[A-Za-z0-9]){{{size}}}(?![^\W_])") for size in frozenset(_IBAN_CHARS.values())}
