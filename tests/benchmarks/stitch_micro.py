@@ -97,7 +97,8 @@ def main() -> None:
 
     codec = Codec(SCHEMAS)
     rules = Rules(scoring=load(SCHEMAS).scoring)
-    stitch = Stitch(codec, Keyring({"k1": bytes(32)}, "k1"), rules, 1, "US")
+    keyring = Keyring({"k1": bytes(32)}, "k1", sealing=bytes(32))
+    stitch = Stitch(codec, keyring, rules, 1, "US", seal=keyring.seal)
     records = events(codec, given.events, given.profiles)
     data: dict[bytes, bytes] = {}
     cache: dict[str, object] = {}

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from pipeline.domain import messages, view
 from pipeline.domain.identifiers import Keyring
-from pipeline.domain.messages import Assigned, Assignment, Evidence, Message, Misfiled, Slice
+from pipeline.domain.messages import Assigned, Assignment, Erased, Evidence, Message, Misfiled, Slice
+from pipeline.domain.records import Erasure, name
 from pipeline.domain.rules import Rules
 from pipeline.engine.batch import Batch
 from pipeline.partition import partition_of
@@ -285,6 +287,31 @@ def test_slices_go_to_the_partition_of_their_person() -> None:
     batch = run(inbox=[Assigned("customer:1", Assignment(1, (person,)))], before=before)
     [m] = batch.to(INBOX.name)
     assert (m.partition, m.key) == (partition_of(person, PARTITIONS), person.encode())
+
+
+def test_what_was_erased_is_dropped_and_counted_and_its_rows_leave_no_key() -> None:
+    def dropped() -> float:
+        return REGISTRY.get_sample_value("throughline_events_dropped_total", {"reason": "erased"}) or 0.0
+
+    before = run([event(type="goal_completed")])
+    erased = run(inbox=[Erased("customer:1", NOON + 10, False, 1)], before=before)
+    [row] = erased.to(CUSTOMER_SCORES.name)
+    assert (row.key, row.value) == (f"customer:1|{NOON // 86_400_000}|1".encode(), None)
+    known = dropped()
+    batch = run([event(type="goal_completed", identifiers={"customer": "1", "device": "d"})], before=erased)
+    assert batch.sent == []
+    assert dropped() == known + 1
+    assert not [key for key in batch.data if b"customer:1" in key]
+
+
+def test_profiles_are_known_by_the_seal_they_are_given() -> None:
+    batch = run(inbox=[Erased("customer:1", NOON + 10, False, 1)], seal=lambda identifier: identifier[::-1].encode())
+    assert list(batch.data) == [b"z1:remotsuc"]
+
+
+def test_a_worker_without_a_state_remembers_who_was_erased() -> None:
+    recalled = {name("customer:1"): Erasure(NOON + 10, False, 1)}
+    assert run([event()], recalled=recalled).sent == []
 
 
 def test_watchers_hear_of_changes_after_the_commit() -> None:
