@@ -69,7 +69,8 @@ def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> Fas
     history = ClickHouseHistory(settings, keys.clickhouse_user, keys.clickhouse_password)
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)
-    writer = KafkaWriter(settings, lambda: registry.register(written_by("serve")))
+    written = written_by("serve")
+    writer = KafkaWriter(settings, written, lambda: registry.register(written))
     parts = parts_of(settings, keys, history, writer, codec)
 
     @asynccontextmanager

@@ -7,7 +7,7 @@ arrive. Records that come while others are on their way travel together. A clien
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from pipeline import kafka, logs
 from pipeline.settings import Settings
+from pipeline.topics import Topic
 
 _log = logs.get("serve")
 
@@ -42,6 +43,7 @@ class Bounds:
     """How long, and how much."""
 
     ack_s: float = 1.0  # until a record is acknowledged
+    give_up_s: float = 5.0  # until Kafka is asked no more: nobody waits for the record any longer
     waiting_max: int = 10_000  # records not acknowledged yet, also those that nobody waits for any more
     retry_s_min: float = 0.2  # between attempts to connect
     retry_s_max: float = 5.0
@@ -51,10 +53,16 @@ class KafkaWriter:
     """The one that talks to the broker. `run` beside the app connects it, for as long as it runs."""
 
     def __init__(
-        self, settings: Settings, prepare: Callable[[], Awaitable[object]] | None = None, bounds: Bounds | None = None
+        self,
+        settings: Settings,
+        topics: Sequence[Topic],
+        prepare: Callable[[], Awaitable[object]] | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
-        """`prepare` comes before the first record: schemas have to be registered, where there is a registry."""
+        """`topics` are those that are written; `prepare` comes before the first record: schemas have to be registered,
+        where there is a registry."""
         self._settings = settings
+        self._topics = topics
         self._prepare = prepare
         self._bounds = bounds or Bounds()
         self._client: AIOKafkaProducer | None = None
@@ -71,13 +79,15 @@ class KafkaWriter:
         """Connect, wait for a failure, connect again; until cancelled. Raises what `prepare` raises."""
         if self._prepare is not None:
             await self._prepare()
-        wait_s = self._bounds.retry_s_min
+        wait_s, give_up_ms = self._bounds.retry_s_min, int(self._bounds.give_up_s * 1000)
         try:
             while True:
                 self._failed.clear()
-                client = kafka.producer(self._settings, client_id="serve", linger_ms=0)
+                client = kafka.producer(self._settings, client_id="serve", linger_ms=0, request_timeout_ms=give_up_ms)
                 try:
                     await client.start()
+                    for topic in self._topics:  # now, and not while somebody waits for an answer
+                        await client.partitions_for(topic.name)
                 except (KafkaError, OSError) as error:
                     _log.warning("kafka_unreachable", error=repr(error), retry_s=wait_s)
                     await client.stop()
@@ -89,8 +99,16 @@ class KafkaWriter:
                 await asyncio.sleep(wait_s)
         finally:
             self._retire()
-            if self._ending:
-                await asyncio.wait(self._ending, timeout=self._bounds.ack_s)
+            await self._end()
+
+    async def _end(self) -> None:
+        """Give what is on its way a moment, then leave it: nobody was told that it arrived."""
+        ending = list(self._ending)
+        if ending:
+            await asyncio.wait(ending, timeout=self._bounds.ack_s)
+        for each in ending:
+            each.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def write(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
         """See Writer."""
