@@ -79,8 +79,11 @@ async def _rename_kafka(settings: Settings, keyring: Keyring, progress: Progress
     registry = Registry(settings.schema_registry, codec)
     await registry.register(tuple(topic for topic in TOPICS if topic.schema in codec.names))
     async with AsyncExitStack() as stack:
-        workers = {n: await _fenced(stack, settings, f"stitch-{n}") for n in range(settings.partitions)}
-        identify = await _fenced(stack, settings, "identify-0")
+        identify, *others = await asyncio.gather(
+            _fenced(stack, settings, "identify-0"),
+            *(_fenced(stack, settings, f"stitch-{number}") for number in range(settings.partitions)),
+        )
+        workers = dict(enumerate(others))
         await waiting.rename_waiting(settings, EVIDENCE, {0: identify}, keyring, progress.tell)
         await waiting.rename_waiting(settings, INBOX, workers, keyring, progress.tell)
         with copied(settings, IDENTIFY_CHANGELOG) as copy:

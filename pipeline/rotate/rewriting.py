@@ -7,6 +7,7 @@ after each commit. They are only for the work, and can be thrown away at any tim
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from pipeline.topics import Topic
 RECORDS_MAX = 5_000  # of a transaction
 BYTES_MAX = 4 * 1024 * 1024  # of a transaction, exceeded by one group of records at most
 TRANSACTION_S_MAX = 60  # a killed run holds readers up for so long, and the next run ends it
+READ_AT_ONCE = 8  # partitions
 FOREVER_S = 1e12  # a working store is never too old: what it lacks is read
 
 
@@ -62,8 +64,15 @@ class Copy:
 
     async def read(self) -> None:
         """Bring the stores to where the topic is."""
-        for number, store in enumerate(self.stores):
-            await restore(store, self._settings.bootstrap, self.topic.name, number, FOREVER_S)
+        some = asyncio.Semaphore(READ_AT_ONCE)
+
+        async def one(number: int, store: Store) -> None:
+            async with some:
+                await restore(store, self._settings.bootstrap, self.topic.name, number, FOREVER_S)
+
+        async with asyncio.TaskGroup() as reading:
+            for number, store in enumerate(self.stores):
+                reading.create_task(one(number, store))
 
     def close(self) -> None:
         """Close the files."""
