@@ -182,7 +182,7 @@ class Keyring:
         if texts.holds(cleaned, region):  # a shop whose customers' numbers are their e-mail addresses
             kind, plain = self._spelled(cleaned, region)
             return Known(self.keyed(namespace, plain), mask(kind, plain) if kind else HIDDEN)
-        return Known(f"{namespace}:{cleaned}", "")
+        return Known(self.current_of(f"{namespace}:{cleaned}"), "")  # a source may send back what we gave it: keyed
 
     def _spelled(self, value: str, region: str) -> tuple[str, str]:
         """(email, phone or '', its one spelling) of a value that holds personal data; itself where it is no more."""

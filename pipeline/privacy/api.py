@@ -154,7 +154,7 @@ def _unblocking(routes: APIRouter, parts: Parts, profiles: Workers) -> None:
 
 def _named(parts: Parts, said: Named) -> str:
     """The identifier that somebody named. Raises Problem 400."""
-    return usable_id(said) if isinstance(said, str) else parts.identify(said.namespace, said.value, "id")
+    return usable_id(said, parts.keyring) if isinstance(said, str) else parts.identify(said.namespace, said.value, "id")
 
 
 async def _given(parts: Parts, order: Erase | Unblock) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from pipeline.domain import view
-from pipeline.domain.identifiers import parse_id
+from pipeline.domain.identifiers import PERSONAL, Keyring, parse_id
 from pipeline.domain.reasons import Rejected
 from pipeline.problems import bad_request
 from pipeline.serve import access, shapes
@@ -52,10 +52,14 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def usable_id(text: str) -> str:
-    """The identifier that stands in a path. Raises Problem 400."""
+def usable_id(text: str, keyring: Keyring) -> str:
+    """The identifier that stands in a path, under the current key. Raises Problem 400."""
     try:
-        return parse_id(text)
+        identifier = parse_id(text)
+        namespace, _, value = identifier.partition(":")
+        if namespace in PERSONAL or keyring.generation(identifier):
+            return keyring.current_of(identifier)  # links outlive the key they were made with
+        return keyring.resolve(namespace, value, "").identifier
     except Rejected as error:
         raise bad_request(
             str(error.reason), f"{error.detail}. An id looks like 'customer:4711'; phone and e-mail only keyed."
@@ -121,7 +125,7 @@ def router(parts: Parts) -> APIRouter:
         """A page of the timeline of the person that the id resolves to."""
         who = parts.gate.require(request, "read")
         purpose = access.purpose(request, who)
-        identifier = usable_id(id)
+        identifier = usable_id(id, parts.keyring)
         deadline = parts.workers.deadline()
         person, _ = await parts.lookup.person(identifier, deadline)
         page = await parts.timelines.page(person, limit, before, channel, deadline)
@@ -144,7 +148,7 @@ def router(parts: Parts) -> APIRouter:
         """
         who = parts.gate.require(request, "read")
         purpose = access.purpose(request, who)
-        identifier = usable_id(id)
+        identifier = usable_id(id, parts.keyring)
         shown = None
         if token := request.headers.get("last-event-id"):
             try:

@@ -188,7 +188,7 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
         if reader is None:
             return desk.signed_out()
         try:
-            identifier = usable_id(id)
+            identifier = usable_id(id, parts.keyring)
         except Problem as problem:
             return await desk.page(reader, 400, notice=problem.detail)
         return await desk.customer(identifier, reader)
@@ -200,12 +200,12 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
         before: Annotated[str, Query(max_length=1000)],
     ) -> Response:
         reader = desk.reader(request)
-        return await desk.older(usable_id(id), before, reader) if reader else desk.signed_out()
+        return await desk.older(usable_id(id, parts.keyring), before, reader) if reader else desk.signed_out()
 
     @routes.get("/identity")
     async def identity(request: Request, id: Annotated[str, Query(max_length=400)]) -> Response:
         reader = desk.reader(request)
-        return await desk.identity(usable_id(id), reader) if reader else desk.signed_out()
+        return await desk.identity(usable_id(id, parts.keyring), reader) if reader else desk.signed_out()
 
     @routes.get("/stream")
     async def live(
@@ -217,7 +217,7 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
         reader = desk.reader(request)
         if reader is None:
             raise Problem(403, "no_session", "This stream is for the desk; programs use /v1/customers/{id}/live.")
-        return await desk.stream(usable_id(id) if id else None, shown, reader)
+        return await desk.stream(usable_id(id, parts.keyring) if id else None, shown, reader)
 
     return routes
 

@@ -75,7 +75,7 @@ def _explaining(routes: APIRouter, parts: Parts) -> None:
         """
         who = parts.gate.require(request, "read")
         purpose = access.purpose(request, who)
-        asked = usable_id(id)
+        asked = usable_id(id, parts.keyring)
         answer, shown = await explanation(parts, asked)
         outcome = f"{len(answer['identifiers'])} identifiers"
         await parts.audit.looked_up("identity", who, purpose, [asked], shown, outcome)
@@ -151,7 +151,7 @@ class Ordering:
     def named(self, said: Named, field: str) -> str:
         """The identifier that somebody named. Raises Problem 400."""
         if isinstance(said, str):
-            return usable_id(said)
+            return usable_id(said, self._parts.keyring)
         return self._parts.identify(said.namespace, said.value, field)
 
     def reason(self, said: str) -> str:

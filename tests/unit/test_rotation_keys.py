@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli, keys
+from pipeline.domain.identifiers import Keyring
 from pipeline.keys import NoRotation
 from pipeline.local import home
+from pipeline.serve.api import usable_id
 from pipeline.settings import Settings
 
 
@@ -93,3 +95,11 @@ def test_rotating_says_what_comes_next(settings: Settings, capsys: pytest.Captur
     assert "Key k2 is made" in said
     assert "throughline keys migrate" in said
     assert keys.load_or_create(settings).identifier_keys["k2"].hex() not in said
+
+
+def test_an_old_identifier_in_a_path_or_an_order_finds_the_current_one() -> None:
+    both = {"k1": b"1" * 32, "k2": b"2" * 32}
+    first, second = (Keyring(both, name, b"s" * 32) for name in both)
+    old = first.keyed("phone", "+12025550142")
+    assert usable_id(old, second) == second.keyed("phone", "+12025550142")
+    assert usable_id("customer:4711", second) == "customer:4711"

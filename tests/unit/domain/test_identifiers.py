@@ -183,6 +183,12 @@ def test_what_no_older_key_keyed_stays_as_it_is() -> None:
     assert FIRST.reseal(SECOND.seal(newer)) == SECOND.seal(newer)
 
 
+def test_a_keyed_value_that_a_source_sends_back_is_led_to_the_current_key() -> None:
+    old = FIRST.keyed("customer", "ann@example.com")
+    assert SECOND.resolve("customer", old.removeprefix("customer:"), "US").identifier == SECOND.current_of(old)
+    assert SECOND.resolve("customer", "4711", "US").identifier == "customer:4711"
+
+
 def test_the_next_key_is_needed_to_find_an_identifier_under_it() -> None:
     old = FIRST.keyed("phone", "+12025550142")
     other = Keyring({"k1": KEY, "k2": b"guessed-guessed-"}, "k2", SEALING)
