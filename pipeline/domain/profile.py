@@ -140,7 +140,9 @@ class Work:
         if owner != x.identifier and owner not in told:
             told = (*told, owner)
         experience = rules.scoring.experience(x)
-        definition = UNCOUNTED if x.consent and refuses(x, ANALYSIS) else rules.scoring.version
+        definition = rules.scoring.version
+        if x.consent and refuses(x, ANALYSIS):
+            definition = UNCOUNTED
         self._state.put(key, encode(Kept(x, definition, experience, told)))
         head.kept += 1
         if definition != UNCOUNTED:
@@ -378,7 +380,8 @@ class Work:
             self._state.put(profile.prefix + records.HEAD, encode(head))
         profile.dirty = profile.stale = profile.wiped = False
         profile.since = profile.ledger = None  # the ledger is read again: it is large beside the rest, and used seldom
-        profile.gone = set()
+        if profile.gone:
+            profile.gone = set()
 
     def _publish(self, profile: Profile, told: list[ScoreRow]) -> None:
         """Score rows; of somebody who was erased nothing is left to say that a row was taken back."""
