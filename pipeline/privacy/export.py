@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,7 @@ class Export:
     def __init__(self, sources: Sources, person: Person) -> None:
         self._sources = sources
         self._who = person
+        self._parts = {row["id"]: self._part(row) for row in person.shared}
         self._counts: Counter[str] = Counter()
 
     async def lines(self) -> AsyncIterator[bytes]:
@@ -105,7 +106,7 @@ class Export:
             async for piece in self._profile(identifier):
                 yield piece
         for row in who.shared:
-            async for piece in self._profile(row["id"], self._part(row)):
+            async for piece in self._profile(row["id"], theirs=False):
                 yield piece
         async for piece in self._tables():
             yield piece
@@ -141,19 +142,26 @@ class Export:
 
     # stitch.
 
-    async def _profile(self, identifier: str, part: Shared | None = None) -> AsyncIterator[bytes]:
-        """A profile's records; of a shared one only the person's interactions."""
+    async def _profile(self, identifier: str, theirs: bool = True) -> AsyncIterator[bytes]:
+        """A profile's records; of one that is not only theirs, the person's interactions alone."""
         number, after = self._sources.profiles.number_of(identifier), ""
         while True:
             question = {"id": identifier, "after": after}
             page = await self._sources.profiles.ask(number, "/internal/export", question, PAGE_S, WAIT_S)
-            items = page["items"]
-            if part is not None:
-                items = [each for each in items if _belongs(each["value"], part)]
+            items = [each for each in page["items"] if self._is_theirs(each["value"].get("interaction"), theirs)]
             yield self._all((each["kind"], f"{each['where']}, profile {identifier}", each["value"]) for each in items)
             after = page["next"]
             if not after:
                 return
+
+    def _is_theirs(self, x: Any, otherwise: bool) -> bool:
+        """Whether an interaction is the person's. They may hold a copy of what turned out to be somebody else's."""
+        if not isinstance(x, dict):
+            return otherwise
+        part = self._parts.get(x["identifier"])
+        if part is None:
+            return x["identifier"] in self._who.whole
+        return part.has(x["session_id"], x["occurred_at"])
 
     # ClickHouse.
 
@@ -164,8 +172,8 @@ class Export:
             ids = [self._sources.seal(each).hex() for each in who.whole] if table.by_seal else list(who.whole)
             async for page in rows.of(table, ids):
                 yield self._raw(table.kind, where, page)
-        for row in who.shared:
-            async for page in rows.part_of(self._part(row)):
+        for part in self._parts.values():
+            async for page in rows.part_of(part):
                 yield self._raw("interaction", "ClickHouse table interactions", page)
 
     # Kafka.
@@ -210,14 +218,6 @@ class Export:
 
 def _line(kind: str, where: str, value: Any) -> bytes:
     return _encode({"kind": kind, "where": where, "value": value}) + b"\n"
-
-
-def _belongs(value: Mapping[str, Any], part: Shared) -> bool:
-    """Whether an item of a shared profile is an interaction of the person's."""
-    x = value.get("interaction")
-    if not isinstance(x, dict) or x["identifier"] != part.identifier:
-        return False
-    return part.has(x["session_id"], x["occurred_at"])
 
 
 def _kept(topic: Topic) -> str:
