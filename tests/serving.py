@@ -11,11 +11,13 @@ import asyncio
 import hashlib
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pipeline.domain import texts
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.identity import CAPS, Caps
 from pipeline.domain.interaction import Interaction
@@ -42,11 +44,13 @@ from pipeline.stitch.watch import Watch
 from pipeline.topics import AUDIT, EVIDENCE, INBOX
 from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import SCORING, made
+from tests.policies import POLICY
 
 PARTITIONS = 4
 TOKEN = "a worker's token"
 READ, INGEST, ADMIN = "read_key", "ingest_key", "admin_key"
-KEYRING = Keyring({"k1": bytes(range(32))}, "k1", bytes(range(32, 64)))
+KEYRING = Keyring({"k1": bytes(range(32))}, "k1", bytes(range(32, 64)), POLICY.placeholders)
+MASKED = partial(texts.masked, region="US")
 RULES = Rules(scoring=SCORING)
 
 
@@ -288,9 +292,9 @@ def parts(
         workers=Workers(routes, TOKEN, Patience(**patience)) if patience else Workers(routes, TOKEN),
         identities=Identify(routes, TOKEN),
         writer=writer,
-        masked=str.strip,
+        masked=MASKED,
         history=history or Memory(),
-        audit=Audit(lines, writer, JsonCodec(), KEYRING.seal, str.strip),
+        audit=Audit(lines, writer, JsonCodec(), KEYRING.seal, MASKED),
         touchpoints={"site_search": "Site search", "call_queue": "Call queue", "returns_page": "Returns page"},
     )
 

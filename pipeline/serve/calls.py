@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.serve.changes import Signal
+from pipeline.serve.explained import keyed
 
 PHASES = {"call_ringing": 0, "call_answered": 1, "call_ended": 2}
 RINGING_MS_MAX = 3 * 60_000
@@ -77,14 +78,13 @@ def _call(session: str, entry: dict[str, Any], phase: int) -> Call:
     identifier = entry["identifier"]
     details = entry.get("details") or {}
     namespace, _, value = identifier.partition(":")
-    personal = namespace in ("phone", "email")
     masks = entry.get("masks") or {}
     # Known by number, the caller is who rings; known by a stronger identifier, the number still says most.
     number = next((mask for name, mask in masks.items() if name.startswith("phone:")), "")
     return Call(
         session_id=session,
         identifier=identifier,
-        caller=masks.get(identifier, "") if personal else number or f"{namespace} {value}",
+        caller=masks.get(identifier, "") if keyed(identifier) else number or f"{namespace} {value}",
         touchpoint=entry.get("touchpoint", ""),
         queue=str(details.get("queue") or ""),
         extension=str(details.get("extension") or ""),

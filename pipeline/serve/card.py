@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from pipeline.domain import view
+from pipeline.serve.explained import keyed
 
 #: As the desk calls the namespaces of identifiers.
 NAMESPACES = {
@@ -82,9 +83,8 @@ def day(of: date) -> str:
 def shown_id(identifier: str) -> str:
     """An opaque id as the desk shows it: never the keyed form, which says nothing to anyone."""
     namespace, _, value = identifier.partition(":")
-    if namespace in ("phone", "email"):
-        return NAMESPACES[namespace]
-    return f"{NAMESPACES.get(namespace, namespace)} {value}"
+    name = NAMESPACES.get(namespace, namespace)
+    return name if keyed(identifier) else f"{name} {value}"
 
 
 def name_of(traits: Mapping[str, Any]) -> str:

@@ -11,9 +11,16 @@ from pipeline.domain.identifiers import PERSONAL
 from pipeline.domain.messages import is_erased
 
 ERASED = "erased"  # all that is said of somebody whose data was erased
-_KEYED = re.compile(r"\b(phone|email):[a-z0-9]{1,16}\.[0-9a-f]{32}\b")
+_KEYED = re.compile(r"\b([a-z]+):[a-z0-9]{1,16}\.[0-9a-f]{32}\b")
 _ERASED = re.compile(r"\berased:[\w.-]+")
-_KINDS = {"phone": "phone number", "email": "e-mail address"}
+_KINDS = {
+    "customer": "customer number",
+    "loyalty": "loyalty card",
+    "email": "e-mail address",
+    "phone": "phone number",
+    "anonymous": "browser",
+    "device": "device",
+}
 
 Json = dict[str, Any]
 Masks = Mapping[str, str]  # identifier → what people may see of it
@@ -73,15 +80,20 @@ def alone(said: Json) -> Json:
 
 
 def masked(text: str, masks: Masks) -> str:
-    """A sentence without the keyed forms of phone and e-mail, which say nothing to anyone."""
-    text = _KEYED.sub(lambda found: masks.get(found[0]) or f"another {_KINDS[found[1]]}", text)
+    """A sentence without the keyed forms of identifiers, which say nothing to anyone."""
+    text = _KEYED.sub(lambda found: masks.get(found[0]) or f"another {_KINDS.get(found[1], 'identifier')}", text)
     return _ERASED.sub("somebody whose data was erased", text)
+
+
+def keyed(identifier: str) -> bool:
+    """Whether an id says nothing to people: of phone and e-mail, and of other values that hold such."""
+    return identifier.partition(":")[0] in PERSONAL or _KEYED.fullmatch(identifier) is not None
 
 
 def shown(identifier: str, masks: Masks) -> str:
     """What people may see of an identifier's value."""
-    namespace, _, value = identifier.partition(":")
-    return masks.get(identifier) or view.HIDDEN if namespace in PERSONAL else value
+    value = identifier.partition(":")[2]
+    return masks.get(identifier) or (view.HIDDEN if keyed(identifier) else value)
 
 
 def _row(said: Json, cards: Mapping[str, Json], masks: Masks) -> Json:

@@ -59,6 +59,20 @@ async def test_a_record_says_who_looked_at_whom_and_why(serving: Serving) -> Non
     assert len({each["audit_id"] for each in records}) == 4
 
 
+async def test_what_people_write_is_masked(serving: Serving) -> None:
+    number, address = "+1 415 555 0142", "ada@example.com"
+    await serving.context(("customer", "1"), purpose=f"call from {number}")
+    await serving.post(
+        "/v1/identity/join", {"from": "customer:1", "into": "customer:2", "reason": f"as {address} says"}
+    )
+    assert [(each["purpose"], each["reason"]) for each in serving.ledger.audit] == [
+        ("call from [phone]", ""),
+        ("", "as [e-mail] says"),
+        ("", "as [e-mail] says"),
+    ]
+    assert [each.reason for each in serving.ledger.said] == ["as [e-mail] says"]
+
+
 async def test_neither_records_nor_log_lines_name_anybody(serving: Serving) -> None:
     searched(serving)
     await serving.context(("phone", "+14155550142"))

@@ -42,13 +42,6 @@ async def identity(serving: Serving, identifier: str) -> dict[str, Any]:
     return said
 
 
-async def person_of(serving: Serving, identifier: str) -> str | None:
-    """Whose timeline an id gives."""
-    said = (await identity(serving, identifier))["person"]
-    assert said is None or isinstance(said, str)
-    return said
-
-
 async def test_it_says_who_since_when_on_which_evidence_and_why(serving: Serving) -> None:
     couple(serving)
     said = await identity(serving, "anonymous:a1")
@@ -245,7 +238,8 @@ async def test_who_stands_alone_is_listed_and_can_be_freed(serving: Serving) -> 
     freed = await serving.post("/v1/identity/free", {"identifier": kiosk, "reason": "one busy customer"})
     assert freed.json()["state"] == "accepted"
     assert (await serving.get("/v1/identity/alone")).json() == {"alone": [], "next": None}
-    assert await person_of(serving, "anonymous:0001") == kiosk
+    serving.world.say("anonymous:0001")
+    assert (await serving.context(("anonymous", "0001"))).json()["profile"]["id"] == kiosk
 
 
 @pytest.mark.parametrize("path", ["join", "part", "free", "withdraw"])
