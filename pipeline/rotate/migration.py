@@ -87,10 +87,10 @@ async def _rename_kafka(settings: Settings, keyring: Keyring, progress: Progress
         await waiting.rename_waiting(settings, EVIDENCE, {0: identify}, keyring, progress.tell)
         await waiting.rename_waiting(settings, INBOX, workers, keyring, progress.tell)
         with copied(settings, IDENTIFY_CHANGELOG) as copy:
-            await copy.read()
+            await copy.read(progress.tell)
             await state.rename_known(copy, identify, keyring, progress.tell)
         with copied(settings, STITCH_CHANGELOG) as copy:
-            await copy.read()
+            await copy.read(progress.tell)
             await state.rename_profiles(copy, workers, keyring, codec, progress.tell)
         await _rename_outputs(settings, workers, keyring, codec, registry, progress)
 
@@ -105,7 +105,7 @@ async def _rename_outputs(
 ) -> None:
     for output in outputs.OUTPUTS:
         with copied(settings, output.topic) as copy:
-            await copy.read()
+            await copy.read(progress.tell)
             await outputs.rename_output(copy, output.who, workers[0], keyring, codec, registry, progress.tell)
 
 

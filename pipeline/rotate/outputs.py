@@ -15,8 +15,7 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.domain.renaming import Renaming
 from pipeline.partition import partition_of
 from pipeline.registry import Registry
-from pipeline.rotate.rewriting import Commits, Copy, Transactions
-from pipeline.rotate.state import Tell
+from pipeline.rotate.rewriting import Commits, Copy, Tell, Transactions
 from pipeline.topics import ALERTS, CUSTOMER_SCORES, IDENTITIES, IDENTITY_ORDERS, Topic
 from pipeline.wire import Codec
 

@@ -8,9 +8,10 @@ after each commit. They are only for the work, and can be thrown away at any tim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,9 @@ BYTES_MAX = 4 * 1024 * 1024  # of a transaction, exceeded by one group of record
 TRANSACTION_S_MAX = 60  # a killed run holds readers up for so long, and the next run ends it
 READ_AT_ONCE = 8  # partitions
 FOREVER_S = 1e12  # a working store is never too old: what it lacks is read
+
+
+Tell = Callable[[str, int], None]  # what is being done, and how far it is
 
 
 def folder(settings: Settings) -> Path:
@@ -62,13 +66,15 @@ class Copy:
         place = folder(settings) / topic.name
         self.stores = [Store(place / str(number)) for number in range(self.partitions)]
 
-    async def read(self) -> None:
+    async def read(self, tell: Tell) -> None:
         """Bring the stores to where the topic is."""
         some = asyncio.Semaphore(READ_AT_ONCE)
+        done = count(1)
 
         async def one(number: int, store: Store) -> None:
             async with some:
                 await restore(store, self._settings.bootstrap, self.topic.name, number, FOREVER_S)
+            tell(f"reading {self.topic.name}, partitions of {self.partitions}", next(done))
 
         async with asyncio.TaskGroup() as reading:
             for number, store in enumerate(self.stores):

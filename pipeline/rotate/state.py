@@ -21,11 +21,9 @@ from pipeline.domain.scores import Experience
 from pipeline.partition import partition_of
 from pipeline.rotate import known
 from pipeline.rotate.profiles import Renamed, UnknownRecord, renamed
-from pipeline.rotate.rewriting import Commits, Copy, Transactions
+from pipeline.rotate.rewriting import Commits, Copy, Tell, Transactions
 from pipeline.topics import TOUCHPOINT_SCORES
 from pipeline.wire import Codec
-
-Tell = Callable[[str, int], None]  # what is being renamed, and how many records were looked at
 
 
 async def rename_profiles(

@@ -20,7 +20,7 @@ from clickhouse_connect.driver.client import Client
 
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.renaming import Renaming
-from pipeline.rotate.state import Tell
+from pipeline.rotate.rewriting import Tell
 from pipeline.store.rows import TABLES
 from pipeline.store.writer import INSERT_SETTINGS
 
@@ -102,7 +102,8 @@ def _rename_table(client: Client, table: Table, condition: str, renaming: Renami
         if changed:
             client.insert(table.name, changed, column_names=table.names, settings=INSERT_SETTINGS)
         looked += len(rows)
-        tell(f"table {table.name}", looked)
+        tell(f"rows of {table.name}, of {count:,}", looked)
+    tell(f"deleting what was renamed of {table.name}", looked)
     client.command(f"ALTER TABLE {table.name} DELETE WHERE {condition}", settings={"mutations_sync": 2})
 
 

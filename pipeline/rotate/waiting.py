@@ -16,8 +16,7 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.domain.renaming import Renaming
 from pipeline.engine import Sent
 from pipeline.partition import partition_of
-from pipeline.rotate.rewriting import Commits
-from pipeline.rotate.state import Tell
+from pipeline.rotate.rewriting import Commits, Tell
 from pipeline.settings import Settings
 from pipeline.topics import INBOX, Topic
 
