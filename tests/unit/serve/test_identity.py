@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from pipeline.domain.messages import Evidence
+from pipeline.domain.orders import Erase
 from pipeline.serve import identify
 from pipeline.serve import shapes_identity as shapes
 from pipeline.serve.orders import Patience
-from tests.serving import INGEST, READ, keyed, until
+from tests.serving import INGEST, READ, keyed, now_ms, until
 from tests.unit.serve.conftest import Serving
 from tests.unit.serve.test_api import problem
 
@@ -87,6 +88,23 @@ async def test_sentences_name_no_keyed_forms(serving: Serving) -> None:
     said = await identity(serving, PHONE)
     for row in said["identifiers"]:
         assert PHONE.partition(":")[2] not in row["words"]
+
+
+async def test_who_was_erased_is_somebody_and_has_no_name(serving: Serving) -> None:
+    couple(serving)
+    serving.world.decide(Erase("o1", "customer:1", False, "she asked", "key:admin", now_ms() + 1))
+    answer = await serving.get("/v1/customers/customer:2/identity")
+    phone = rows(answer.json())[PHONE]
+    assert phone["state"] == "ambiguous"
+    assert [each["id"] for each in phone["candidates"]] == ["customer:2"]
+    assert {each["from"] for each in phone["evidence"]} == {"erased", "customer:2"}
+    assert "somebody whose data was erased" in phone["words"]
+    context = await serving.context(("phone", "+14155550142"))
+    assert [each["id"] for each in context.json()["candidates"]] == ["customer:2"]
+    for text in (answer.text, context.text):
+        assert "erased:" not in text
+        assert "customer:1" not in text
+    shapes.IdentityAnswer.model_validate(answer.json())
 
 
 async def test_a_join_is_answered_when_it_has_taken_effect(serving: Serving) -> None:
