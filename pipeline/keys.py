@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.identifiers import GENERATIONS_MAX, Keyring
+from pipeline.domain.policy import NO_PLACEHOLDERS, Placeholders
 from pipeline.settings import Settings
 
 
@@ -37,6 +38,7 @@ class Keys:
     """All secrets. Their repr shows none of them, so that no log can."""
 
     ingest: str = field(repr=False)  # a back-end's: any source, any namespace
+    public: str = field(repr=False)  # a page's or an app's, that anybody can read: it may send events, and no more
     read: str = field(repr=False)
     admin: str = field(repr=False)
     clickhouse_user: str
@@ -54,6 +56,7 @@ def _new_keys() -> dict[str, object]:
         "ingest": f"ingest_{secrets.token_urlsafe(24)}",
         "read": f"read_{secrets.token_urlsafe(24)}",
         "admin": f"admin_{secrets.token_urlsafe(24)}",
+        "public": f"public_{secrets.token_urlsafe(24)}",
         "clickhouse": {"user": "throughline", "password": secrets.token_urlsafe(24)},
     }
 
@@ -73,20 +76,28 @@ def load_or_create(settings: Settings) -> Keys:
     home = settings.home
     home.mkdir(parents=True, exist_ok=True)
     keys, hidden = home / "keys.json", home / "secrets.json"
-    if not (keys.exists() and hidden.exists() and "sealing_key" in _content(hidden)):
+    if not (_has(keys, "public") and _has(hidden, "sealing_key")):
         with _locked(home):
-            if not hidden.exists():
-                _write(hidden, _new_secrets())
-            elif "sealing_key" not in (content := _content(hidden)):
-                _write(hidden, {**content, "sealing_key": _new_secrets()["sealing_key"]})
-            if not keys.exists():
-                _write(keys, _new_keys())
+            _complete(hidden, "sealing_key", _new_secrets())
+            _complete(keys, "public", _new_keys())
     return _parse(keys, hidden)
 
 
-def keyring(keys: Keys) -> Keyring:
-    """What keys personal identifiers."""
-    return Keyring(keys.identifier_keys, keys.identifier_key, keys.sealing_key)
+def _has(path: Path, name: str) -> bool:
+    return path.exists() and name in _content(path)
+
+
+def _complete(path: Path, added: str, new: dict[str, object]) -> None:
+    """Make a file that is missing; add to one that is older than `added` what it is to have."""
+    if not path.exists():
+        _write(path, new)
+    elif added not in (content := _content(path)):
+        _write(path, {**content, added: new[added]})
+
+
+def keyring(keys: Keys, placeholders: Placeholders = NO_PLACEHOLDERS) -> Keyring:
+    """What keys personal identifiers. `placeholders` are the policy's: whoever takes in what sources say needs them."""
+    return Keyring(keys.identifier_keys, keys.identifier_key, keys.sealing_key, placeholders)
 
 
 def under_way(settings: Settings) -> str:
@@ -186,7 +197,7 @@ def _parse(keys: Path, hidden: Path) -> Keys:
         texts = [public["ingest"], public["read"], public["admin"], user, password]
         path = hidden
         private = json.loads(hidden.read_text())
-        texts += [private["identifier_key"], private["worker_token"], private["session_key"]]
+        texts += [private["identifier_key"], private["worker_token"], private["session_key"], public["public"]]
         identifier_keys = {name: bytes.fromhex(text) for name, text in private["identifier_keys"].items()}
         sealing_key, migrating_to = bytes.fromhex(private["sealing_key"]), str(private.get("migrating_to", ""))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -207,6 +218,7 @@ def _parse(keys: Path, hidden: Path) -> Keys:
         identifier_key=texts[5],
         worker_token=texts[6],
         session_key=texts[7],
+        public=texts[8],
         sealing_key=sealing_key,
         migrating_to=migrating_to,
     )

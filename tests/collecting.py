@@ -14,6 +14,7 @@ from pipeline.keys import Keys
 #: Secrets that open nothing.
 KEYS = Keys(
     ingest="ingest_secret",
+    public="public_secret",
     read="read_secret",
     admin="admin_secret",
     clickhouse_user="u",

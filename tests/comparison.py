@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.domain.messages import Assignment
+from tests.policies import POLICY
 from tests.truth import DIMENSIONS, Answer, Expected, Scores, Stored, Sums
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 SHOWN = 10  # differences of a kind that are told
+STAFF = "staff:"  # what a pseudonym begins with
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,10 @@ def interaction_row(stored: Stored) -> Row:
         "items": [[i.product, i.quantity, i.price, i.name] for i in x.items],
         "answer": list(answer),
         "measures": x.measures,
-        "properties": dict.fromkeys(x.properties, "") if x.type == "profile_updated" else x.properties,
-        "details": {name: _text(value) for name, value in x.details.items()},
+        "properties": {name: "" for name in x.properties if name in POLICY.traits}
+        if x.type == "profile_updated"
+        else {name: value for name, value in x.properties.items() if name in POLICY.properties},
+        "details": {name: STAFF if name in POLICY.staff else _text(value) for name, value in x.details.items()},
         "consent": x.consent,
         "evidence_kind": stored.kind,
     } | dict(zip(DIMENSIONS, stored.values, strict=True))
@@ -125,8 +129,17 @@ def time_text(ms: int) -> str:
 
 
 def _received(seen: Seen, now_ms: int) -> Mapping[Key, Row]:
-    """The interactions, with one common time for all that came through HTTP."""
-    return {key: row | {"received_at": min(row["received_at"], now_ms + 1)} for key, row in seen.interactions.items()}
+    """The interactions, with one common time for all that came through HTTP, and one common pseudonym."""
+    return {
+        key: row
+        | {
+            "received_at": min(row["received_at"], now_ms + 1),
+            "details": {
+                name: value[: len(STAFF)] if name in POLICY.staff else value for name, value in row["details"].items()
+            },
+        }
+        for key, row in seen.interactions.items()
+    }
 
 
 def _compare(what: str, told: Mapping[Any, Any], seen: Mapping[Any, Any]) -> Iterator[str]:

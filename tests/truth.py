@@ -23,6 +23,7 @@ from pipeline.domain.scores import Scoring
 from pipeline.partition import partition_of
 from pipeline.settings import Settings
 from tests.oracle import truth
+from tests.policies import POLICY
 from tests.system.generator import Delivery
 
 DAY_MS, WINDOW_MS = 86_400_000, 15 * 60_000
@@ -71,7 +72,11 @@ class Answer(NamedTuple):
 def expected_of(home: Path, deliveries: Iterable[Delivery], now_ms: int, partitions: int) -> Expected:
     """The truth for a stack with its home there: with its keys and its catalogue."""
     secrets = json.loads((home / "secrets.json").read_text())
-    keyring = Keyring({k: bytes.fromhex(v) for k, v in secrets["identifier_keys"].items()}, secrets["identifier_key"])
+    keyring = Keyring(
+        {k: bytes.fromhex(v) for k, v in secrets["identifier_keys"].items()},
+        secrets["identifier_key"],
+        placeholders=POLICY.placeholders,
+    )
     return expected(deliveries, keyring, load(Settings().schemas).scoring, now_ms, partitions)
 
 
@@ -91,7 +96,7 @@ def expected(
             continue
         event = each.event if each.via == "kafka" else each.event | {"received_at": now_ms + 1}
         try:
-            copy = validate.interaction(event, each.channel, now_ms + DAY_MS, keyring, "US")
+            copy = validate.interaction(event, each.channel, now_ms + DAY_MS, keyring, "US", POLICY)
         except Rejected as problem:
             if problem.reason != each.reason:
                 raise AssertionError(f"the generator expects {each.reason!r} of {each.event}") from problem

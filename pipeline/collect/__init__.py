@@ -6,4 +6,8 @@ event      JSON of one event → the Avro event, or why not
 collector  a request's events → records, verdicts, delivery
 producer   records → Kafka, bounded, with what to do when it is away
 reference  what /docs says about it
+
+Decisions
+- 2026-11-24 A request's key says whether its events are public, and is the only one to say so. Any origin may send with
+  the public key; the answer to any other key says nothing to a page of another origin.
 """

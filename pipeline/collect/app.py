@@ -13,10 +13,10 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 
-from pipeline import kafka, metrics, problems
+from pipeline import catalogue, kafka, metrics, problems
 from pipeline.collect import reference
 from pipeline.collect.body import body_of
-from pipeline.collect.collector import Collector, Place
+from pipeline.collect.collector import Collector, Place, Verdict
 from pipeline.collect.event import Events
 from pipeline.collect.limits import Budget, Full, Limits
 from pipeline.collect.producer import KafkaProducer, Unavailable
@@ -31,22 +31,35 @@ from pipeline.wire import Codec
 LINGER_MS = 2
 
 
+#: To a page of any origin: its key is public, and no cookie of ours counts here.
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+PREFLIGHT = {
+    **ANY_ORIGIN,
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Encoding, Content-Type",
+    "Access-Control-Max-Age": "86400",
+}
+
+
 class Access:
     """Who may send events."""
 
     def __init__(self, keys: Keys) -> None:
         self._ingest = keys.ingest.encode()
+        self._public = keys.public.encode()
         self._others = (keys.read.encode(), keys.admin.encode())
 
-    def check(self, request: Request) -> None:
-        """Raises Problem 401 no_key, 403 missing_scope."""
+    def check(self, request: Request) -> bool:
+        """Whether the key is the public one. Raises Problem 401 no_key, 403 missing_scope."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         key = given.strip().encode("latin-1")
         if scheme.lower() == "bearer":
             if hmac.compare_digest(key, self._ingest):
-                return
+                return False
+            if hmac.compare_digest(key, self._public):
+                return True
             if any(hmac.compare_digest(key, other) for other in self._others):
-                raise Problem(403, "missing_scope", "This key may not send events: use the ingest key.")
+                raise Problem(403, "missing_scope", "This key may not send events: use the ingest or public key.")
         raise Problem(
             401,
             "no_key",
@@ -58,25 +71,39 @@ class Access:
 def routes(collector: Collector, access: Access, schemas: Path) -> APIRouter:
     """POST /v1/interactions; `schemas` is the folder that /docs takes its texts from."""
     # The scheme is for /docs; `access` decides.
-    bearer = HTTPBearer(scheme_name="ingest", description="The ingest key of keys.json.", auto_error=False)
+    said = "The ingest key of keys.json; in pages and apps the public one."
+    bearer = HTTPBearer(scheme_name="ingest", description=said, auto_error=False)
     router = APIRouter(tags=["interactions"], dependencies=[Depends(bearer)])
     limits = collector.limits
     wait = str(limits.retry_after_s)
 
     @router.post("/v1/interactions", **reference.operation(limits, schemas))
     async def post_interactions(request: Request) -> Response:
-        access.check(request)
+        public = access.check(request)
+        shared = ANY_ORIGIN if public else {}
+        try:
+            verdict = await take(request, public)
+        except Problem as problem:  # a page is to read this too
+            problem.headers |= shared
+            raise
+        return Response(msgspec.json.encode(verdict), 202, shared, "application/json")
+
+    async def take(request: Request, public: bool) -> Verdict:
         try:
             collector.check()
             async with body_of(request, limits, collector.budget) as body:
-                verdict = await collector.take(body)
+                return await collector.take(body, public)
         except Full as error:
             detail = f"Too many events are being taken in right now: send these again in {wait} s."
             raise Problem(429, "too_much_in_flight", detail, {"Retry-After": wait}) from error
         except Unavailable as error:
             detail = f"Not accepted, since {error}: send all events of this request again in {wait} s."
             raise Problem(503, "kafka_unavailable", detail, {"Retry-After": wait}) from error
-        return Response(msgspec.json.encode(verdict), 202, media_type="application/json")
+
+    @router.options("/v1/interactions", include_in_schema=False)
+    async def ask_for_another_origin() -> Response:
+        """A browser asks so before it lets a page post; it does not say with which key."""
+        return Response(status_code=204, headers=PREFLIGHT)
 
     return router
 
@@ -92,6 +119,7 @@ def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> 
         patience_s=limits.patience_s,
     )
     codec = Codec(settings.schemas)
+    policy = catalogue.load(settings.schemas).policy
     registry = Registry(settings.schema_registry, codec)
 
     async def start() -> None:
@@ -105,11 +133,12 @@ def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> 
     collector = Collector(
         Events(settings.schemas),
         codec,
-        keyring(keys),
+        keyring(keys, policy.placeholders),
         producer,
         Place(settings.partitions, settings.phone_region),
         limits=limits,
         budget=budget,
+        policy=policy,
     )
     app = app_of(routes(collector, Access(keys), settings.schemas), start, producer.stop)
     app.include_router(_condition(producer))

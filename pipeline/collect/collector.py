@@ -21,6 +21,7 @@ from pipeline.collect.event import Events, event_id
 from pipeline.collect.limits import Budget, Limits
 from pipeline.collect.producer import Outgoing, Producer
 from pipeline.domain.identifiers import Keyring
+from pipeline.domain.policy import DEFAULT, Policy
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.validate import interaction
 from pipeline.partition import partition_of
@@ -66,6 +67,7 @@ class Collector:
         *,
         limits: Limits,
         budget: Budget,
+        policy: Policy = DEFAULT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` gives seconds since 1970; `budget` is the one that the producer and the bodies share."""
@@ -76,14 +78,15 @@ class Collector:
         self._keyring = keyring
         self._producer = producer
         self._place = place
+        self._policy = policy
         self._clock = clock
 
     def check(self) -> None:
         """Raises producer.Unavailable where no events can be taken now, so that none need be read."""
         self._producer.check()
 
-    async def take(self, body: bytes) -> Verdict:
-        """Returns once the broker has all good events of the body.
+    async def take(self, body: bytes, public: bool = False) -> Verdict:
+        """Returns once the broker has all good events of the body; `public`: they came with a public key.
 
         Raises Problem where the request as a whole cannot be read, Full and producer.Unavailable where the events
         cannot be taken now; then any of them may have been written all the same, and sending all again is safe.
@@ -96,7 +99,7 @@ class Collector:
         turn_ends = time.monotonic() + self.limits.turn_s
         for index, raw in enumerate(raws):
             try:
-                records.append(self._record(raw, received_at))
+                records.append(self._record(raw, received_at, public))
             except Rejected as why:
                 refused.append(Refused(index, event_id(raw), why.reason, why.detail))
             if time.monotonic() > turn_ends:
@@ -108,19 +111,19 @@ class Collector:
         metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
         return Verdict(len(records), refused)
 
-    def _record(self, raw: msgspec.Raw, received_at: int) -> Outgoing:
+    def _record(self, raw: msgspec.Raw, received_at: int, public: bool) -> Outgoing:
         """An event as a record. Raises Rejected."""
         size = memoryview(raw).nbytes
         if size > self.limits.event_bytes:
             raise Rejected(Reason.OVERSIZE, f"{size} bytes, at most {self.limits.event_bytes} are allowed")
-        channel, event = self._events.read(raw, received_at)
-        identifier = interaction(event, channel, received_at, self._keyring, self._place.region).identifier
+        channel, event = self._events.read(raw, received_at, public)
+        found = interaction(event, channel, received_at, self._keyring, self._place.region, self._policy)
         try:
             value = self._codec.encode(f"interaction_{channel}", event)
         except Oversize as error:
             raise Rejected(Reason.OVERSIZE, f"as Avro {error}") from error
-        partition = partition_of(identifier, self._place.partitions)
-        return Outgoing(channel_topic(channel), partition, identifier.encode(), value)
+        partition = partition_of(found.identifier, self._place.partitions)
+        return Outgoing(channel_topic(channel), partition, found.identifier.encode(), value)
 
 
 def _count(records: list[Outgoing], refused: list[Refused]) -> None:

@@ -63,6 +63,7 @@ class Event(msgspec.Struct, forbid_unknown_fields=True):
     measures: dict[str, float] | None = None
     properties: dict[str, str] | None = None
     consent: dict[str, bool] | None = None
+    public: bool | None = None  # what a client says is not asked: its key decides
     details: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -87,8 +88,8 @@ class Events:
             self.details[channel] = msgspec.defstruct(record["name"], fields, forbid_unknown_fields=True)
         self._details = {channel: msgspec.json.Decoder(kind | None) for channel, kind in self.details.items()}
 
-    def read(self, raw: msgspec.Raw, received_at: int) -> tuple[str, dict[str, Any]]:
-        """(channel, Avro event). `received_at` in ms.
+    def read(self, raw: msgspec.Raw, received_at: int, public: bool = False) -> tuple[str, dict[str, Any]]:
+        """(channel, Avro event). `received_at` in ms; `public` says whether it came with a public key.
 
         Raises Rejected: broken_json, wrong_type, missing_field, unknown_channel.
         """
@@ -123,6 +124,7 @@ class Events:
             "measures": event.measures or {},
             "properties": event.properties or {},
             "consent": event.consent or {},
+            "public": public,
             "details": None if details is None else _asdict(details),
         }
 

@@ -98,6 +98,11 @@ def _description(limits: Limits) -> str:
         f"Up to {limits.events} events and {limits.body_bytes // 1024} KiB a request (also after decompression; "
         f"`Content-Encoding: gzip` is fine), {limits.event_bytes // 1024} KiB an event. Needs the header "
         "`Authorization: Bearer <ingest key>`.\n\n"
+        "In pages and apps, where anybody can read it, use the public key: it may send events and nothing else, from "
+        "pages of any origin. What comes with it is marked `public` (what an event itself says there counts for "
+        "nothing, whatever the key): it links only anonymous and device identifiers to a stronger one, as a login "
+        "does, and not from before it arrived. Other identifiers beside the strongest stay claims that show nobody who "
+        "anybody is.\n\n"
         "Each event is judged by itself: good ones are accepted beside bad ones, which come back with `index`, "
         "`reason` and `detail`. Types are strict, and a field that does not exist is rejected (`wrong_type`), so that "
         "a misspelt name loses nothing silently; `null` in an optional field is the same as leaving it out.\n\n"
@@ -212,8 +217,8 @@ def _accepted() -> dict[str, Any]:
 def _errors(limits: Limits) -> dict[int | str, dict[str, Any]]:
     said = {
         400: "The request cannot be read: `broken_json`, `wrong_type`, `missing_field`, `broken_gzip`.",
-        401: "`no_key`: no ingest key was sent.",
-        403: "`missing_scope`: the key is known, and is no ingest key.",
+        401: "`no_key`: neither the ingest key nor the public one was sent.",
+        403: "`missing_scope`: the key is known, and may not send events.",
         408: f"`slow_body`: the body took longer than {limits.body_s:g} s.",
         413: "`oversize` or `too_many_events`: send less at once.",
         415: "`unsupported_encoding`: only gzip is understood.",

@@ -31,7 +31,7 @@ CARD_CHECKS_MAX = 64  # in one text, 2 µs each
 GROUPS_MAX = 24  # of digits in one run; a longer one is replaced whole
 PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 7, 15  # E.164 allows no more
 CARD_DIGITS_MIN, CARD_DIGITS_MAX = 13, 19  # ISO/IEC 7812
-CACHE_ENTRIES = 4_096  # of codes that were looked into, 2 MB when full
+CACHE_ENTRIES = 4_096  # of codes, 32 MB if all were as long as a text can be
 
 #: ISO 13616: how long an account number of each country is.
 _IBAN_CHARS = {
@@ -45,11 +45,23 @@ _IBAN_CHARS = {
 }
 
 _BETWEEN = r"[\s().\-/‐-―−]{0,3}"  # digits of one phone number
-# They begin with a set of characters, and look behind it, because such patterns are searched for three times as fast.
-_SUSPECT = re.compile(r"[0-9](?:\W{0,4}[0-9]){6}")
-_SUSPECT_WIDE = re.compile(r"[＠﹫]|\d(?:\W{0,4}\d){6}")
+# A pattern that begins with a set of characters, and looks behind it, is searched for three times as fast.
 _SUSPECT_NUMBER = re.compile(rf"[0-9(](?<![\w-].)(?:{_BETWEEN}[0-9]){{6}}")
 _SUSPECT_ACCOUNT = re.compile(r"[0-9](?<=[A-Za-z]{2}.)(?<![A-Za-z0-9][A-Za-z]{2}.)[0-9][ -]?[A-Za-z0-9]{4}")
+_SUSPECT_WIDE = re.compile(r"[＠﹫]|\d(?:\W{0,4}\d){6}")
+
+# ASCII is looked through faster yet, by its shape: digits as 0, letters as a, what numbers and addresses are written
+# with and ids hardly ever are as ?, and the rest as bars.
+_SHAPE = bytes(
+    ord("0")
+    if char.isdigit()
+    else ord("a")
+    if char.isalpha() or char == "_"
+    else ord("?" if char in "@%+(). /" else "|")
+    for char in map(chr, range(128))
+) + bytes(128)
+_NO_WORD = bytes(n for n in range(128) if not chr(n).isalnum() and n != 95)
+_SOME_DIGITS, _MANY_DIGITS = b"0000000", b"000000000"  # the least of a phone number, and of a bank account within it
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _EMAIL = re.compile(r"[\w.!#$%*+'^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,63})")
 _IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d\d(?=[ -]?[A-Za-z0-9])")
@@ -103,37 +115,43 @@ class _Checks:
 
 def masked(text: str, region: str) -> str:
     """A free text, with a word in the place of each personal datum. `region` reads phone numbers without prefix."""
-    if "@" not in text and "%" not in text and not (_SUSPECT if text.isascii() else _SUSPECT_WIDE).search(text):
-        return text
+    if "@" not in text and "%" not in text:
+        if text.isascii():
+            if _SOME_DIGITS not in text.encode().translate(_SHAPE, _NO_WORD):
+                return text
+        elif not _SUSPECT_WIDE.search(text):
+            return text
     plain = _normal(text)
     clean = _replaced(plain, region, _RUN, False)
     return text if clean == plain else clean
 
 
+@lru_cache(maxsize=CACHE_ENTRIES)
 def masked_code(text: str, region: str) -> str:
     """The same of a code or name."""
-    return _masked_code(text, region) if suspect(text) else text
+    if not suspect(f"|{text}|"):
+        return text
+    plain = _normal(text)
+    clean = _replaced(plain, region, _RUN_IN_CODE, True)
+    return text if clean == plain else clean
 
 
 def holds(text: str, region: str) -> bool:
     """Whether a code or name has a personal datum in it."""
-    return suspect(text) and _masked_code(text, region) != text
+    return masked_code(text, region) != text
 
 
-def suspect(text: str) -> bool:
-    """Whether a code, or any of several between bars, is worth a closer look: quick, and more often yes than needed."""
-    if "@" in text or "%" in text:
+def suspect(codes: str) -> bool:
+    """Whether any of several codes, each between bars, is worth a closer look: quick, and too often yes."""
+    if codes.isascii():
+        shape = codes.encode().translate(_SHAPE, b"-")
+        if b"?" not in shape:  # then a number can only be all of a code
+            return b"|0000000" in shape or (_MANY_DIGITS in shape and _SUSPECT_ACCOUNT.search(codes) is not None)
+    elif _SUSPECT_WIDE.search(codes):
         return True
-    if not text.isascii() and _SUSPECT_WIDE.search(text):
+    if "@" in codes or "%" in codes:
         return True
-    return _SUSPECT_NUMBER.search(text) is not None or _SUSPECT_ACCOUNT.search(text) is not None
-
-
-@lru_cache(maxsize=CACHE_ENTRIES)
-def _masked_code(text: str, region: str) -> str:
-    plain = _normal(text)
-    clean = _replaced(plain, region, _RUN_IN_CODE, True)
-    return text if clean == plain else clean
+    return _SUSPECT_NUMBER.search(codes) is not None or _SUSPECT_ACCOUNT.search(codes) is not None
 
 
 def _normal(text: str) -> str:

@@ -60,7 +60,8 @@ def interaction(
     if not event_id or not source or not kind or not touchpoint:
         raise Rejected(Reason.MISSING_FIELD, next(name for name in _REQUIRED if not get(name)))
     session_id, goal, issue, about = get("session_id", ""), get("goal", ""), get("issue", ""), get("about", "")
-    names = f"{event_id}|{source}|{kind}|{touchpoint}|{session_id}|{goal}|{issue}|{about}"
+    codes = f"|{event_id}|{source}|{kind}|{touchpoint}|{session_id}|{about}|"
+    names = f"{codes}{goal}{issue}"
     if len(names) > NAME_CHARS_MAX or not names.isprintable():
         for field in _REQUIRED + _OPTIONAL:
             _check_name(field, get(field, ""))
@@ -69,7 +70,7 @@ def interaction(
 
     public = bool(get("public"))
     identifier, links, claims, masks = _who(get("identifiers"), keyring, region, policy.linkable(source, public))
-    if texts.suspect(names):
+    if texts.suspect(codes):
         event_id, source, session_id, about = (
             keyring.opaque(name) if texts.holds(name, region) else name
             for name in (event_id, source, session_id, about)

@@ -81,6 +81,7 @@ def event(
         "measures": measures or {},
         "properties": properties or {},
         "consent": {},
+        "public": False,
         "details": details,
     }
 

@@ -25,7 +25,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pipeline import kafka, keys
+from pipeline import catalogue, kafka, keys
 from pipeline.domain import validate
 from pipeline.domain.reasons import Rejected
 from pipeline.partition import partition_of
@@ -146,14 +146,14 @@ def lines(file: IO[bytes]) -> Iterator[Line]:
 
 def prepare(settings: Settings, codec: Codec, rows: Iterable[Row], now_ms: int) -> Iterator[Outgoing | Refused]:
     """Rows as Kafka takes them; those that stitch would reject are refused here, with their line."""
-    secrets = keys.load_or_create(settings)
-    keyring = keys.keyring(secrets)
+    policy = catalogue.load(settings.schemas).policy
+    keyring = keys.keyring(keys.load_or_create(settings), policy.placeholders)
     for row in rows:
         if isinstance(row, Refused):
             yield row
             continue
         try:
-            checked = validate.interaction(row.event, row.channel, now_ms, keyring, settings.phone_region)
+            checked = validate.interaction(row.event, row.channel, now_ms, keyring, settings.phone_region, policy)
             value = codec.encode(f"interaction_{row.channel}", row.event)
         except (Rejected, WireError) as problem:
             yield Refused(row.line, str(problem))

@@ -75,7 +75,8 @@ def run(settings: Settings) -> None:
         await erasures.tell(settings, messages)
 
     engine = Engine(specification(settings), announce, ready)
-    keyring = keys.keyring(secrets)
+    identity = catalogue.load(settings.schemas).policy
+    keyring = keys.keyring(secrets, identity.placeholders)
     recalled: dict[bytes, Erasure] = {}
     queries = Queries(
         *(engine, watch, policy, settings.partitions, secrets.worker_token, settings.host, settings.worker_port),
@@ -92,6 +93,7 @@ def run(settings: Settings) -> None:
         watch.changed,
         keyring.seal,
         recalled,
+        identity,
     )
 
     async def stitch(batches: AsyncIterator[Batch]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import msgspec
 
@@ -21,14 +20,16 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, Interaction
 from pipeline.domain.messages import Misfiled
 from pipeline.domain.opened import NOTHING_RECALLED, Seal
+from pipeline.domain.policy import DEFAULT, Policy
 from pipeline.domain.profile import Step, Work
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.records import Erasure, name
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import DIMENSIONS, Experience, ScoreRow
+from pipeline.domain.scores import ScoreRow
 from pipeline.domain.validate import interaction
 from pipeline.engine.batch import Batch, Record
 from pipeline.partition import partition_of
+from pipeline.stitch.outputs import Outputs, score
 from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, INBOX, REJECTED, TIMELINES, TOUCHPOINT_SCORES, channel_topic
 from pipeline.wire import RECORD_BYTES, BrokenAvro, Codec, Oversize, UnknownSchema
 
@@ -62,6 +63,7 @@ class Stitch:
         watch: Callable[[set[str]], None] = _nobody,
         seal: Seal = name,
         recalled: Mapping[bytes, Erasure] = NOTHING_RECALLED,
+        policy: Policy = DEFAULT,
     ) -> None:
         """`partitions`: of the topics that stitch reads. `watch` hears which profiles changed, after the commit.
 
@@ -75,6 +77,8 @@ class Stitch:
         self._watch = watch
         self._seal = seal
         self._recalled = recalled
+        self._policy = policy
+        self._outputs = Outputs(keyring, policy, region)
 
     def process(self, batch: Batch) -> Iterator[None]:
         """Do the batch, yielding every few records so that the loop can be given back. Exhaust it, or give it up."""
@@ -123,7 +127,7 @@ class Stitch:
             raise Rejected(_REASONS[type(problem)], str(problem)) from problem
         if found != schema:
             raise Rejected(Reason.UNKNOWN_SCHEMA, f"{found} does not belong on this topic")
-        return interaction(event, channel, record.timestamp, self._keyring, self._region)
+        return interaction(event, channel, record.timestamp, self._keyring, self._region, self._policy)
 
     def _take_message(self, batch: Batch, work: Work, record: Record) -> None:
         """A record of the inbox. One on the wrong partition is passed on as it is."""
@@ -148,7 +152,7 @@ class Stitch:
 
     def _send(self, batch: Batch, step: Step) -> None:
         """Publish what the step holds, and empty it."""
-        encode = self._codec.encode
+        encode, entry = self._codec.encode, self._outputs.entry
         for x, experience in step.entries:
             batch.send(
                 TIMELINES.name, batch.partition, x.identifier.encode(), encode(TIMELINES.schema, entry(x, experience))
@@ -199,66 +203,3 @@ class Stitch:
 
 def _score_key(row: ScoreRow) -> bytes:
     return f"{row.person}|{row.day}|{row.definition}".encode()
-
-
-def entry(x: Interaction, experience: Experience | None) -> dict[str, Any]:
-    """An interaction as a record of the schema timeline_entry. What a profile update says is left out: only names."""
-    properties = dict.fromkeys(x.properties, "") if x.type == "profile_updated" else x.properties
-    answer = x.answer
-    return {
-        "identifier": x.identifier,
-        "source": x.source,
-        "event_id": x.event_id,
-        "channel": x.channel,
-        "type": x.type,
-        "touchpoint": x.touchpoint,
-        "occurred_at": x.occurred_at,
-        "occurred_at_sent": x.occurred_at_sent,
-        "received_at": x.received_at,
-        "session_id": x.session_id,
-        "goal": x.goal,
-        "issue": x.issue,
-        "about": x.about,
-        "links": x.links,
-        "masks": x.masks,
-        "items": [{"product": i.product, "quantity": i.quantity, "price": i.price, "name": i.name} for i in x.items]
-        if x.items
-        else (),
-        "answer": None
-        if answer is None
-        else {"question": answer.question, "value": answer.value, "min": answer.min, "max": answer.max},
-        "measures": x.measures,
-        "properties": properties,
-        "details": {name: _text(value) for name, value in x.details.items()} if x.details else x.details,
-        "consent": x.consent,
-        "evidence": _NOTHING_SEEN
-        if experience is None
-        else {
-            "effectiveness": experience.effectiveness,
-            "ease": experience.ease,
-            "emotion": experience.emotion,
-        },
-        "evidence_kind": "" if experience is None else "asked" if experience.asked else "observed",
-    }
-
-
-_NOTHING_SEEN: dict[str, float | None] = dict.fromkeys(DIMENSIONS)
-
-
-def _text(value: str | int | float | bool) -> str:
-    """A value of the details: true, 3, 2.5, and texts as they are."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
-
-
-def score(row: ScoreRow) -> dict[str, Any]:
-    """A row as a record of the schema customer_score."""
-    record: dict[str, Any] = {"person": row.person, "day": row.day, "definition": row.definition}
-    for dimension, known in zip(DIMENSIONS, row.scores, strict=True):
-        record[dimension] = known.value
-        record[f"{dimension}_n"] = known.n
-        record[f"{dimension}_kind"] = known.kind
-    return record

@@ -35,8 +35,7 @@ def client() -> Iterator[Client]:
 def put(client: Client, table: rows.Table, *records: dict[str, Any], at: int | None = None) -> None:
     """Store the records in one block, newer than all before, or at an offset."""
     stored = [rows.Stored(rows.version(1, next(offsets) if at is None else at), record) for record in records]
-    columns = table.columns_of(stored)
-    writer.Writer(client, table).insert(columns)
+    writer.Writer(client, table).store(rows.Block(table.columns_of(stored), {}))
 
 
 def asked(client: Client, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -67,7 +66,7 @@ def test_columns_hold_what_records_say(client: Client) -> None:
         measures={"results": math.inf},
         properties={"query": "blue 'shoes'\n\t\\", "": ""},
         details={"wait_s": "12"},
-        consent={"mail": True, "sms": False},
+        consent={"service": True, "analysis": True},
         evidence={"effectiveness": 100.0, "ease": None, "emotion": 0.0},
         evidence_kind="asked",
         occurred_at_sent=-1,
@@ -158,7 +157,7 @@ def test_the_person_is_the_assignments_owner(
     random.shuffle(stored)
     identities = writer.Writer(client, rows.IDENTITIES)
     for block in [stored] if at_once and stored else [[each] for each in stored]:
-        identities.insert(rows.IDENTITIES.columns_of(block))
+        identities.store(rows.Block(rows.IDENTITIES.columns_of(block), {}))
     expected = {
         (identifier, str(event), assignment.owner(identifier, session, START + at), assignment.ambiguous)
         for identifier, assignment in newest.items()

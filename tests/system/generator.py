@@ -200,7 +200,7 @@ class Household:
     def _mail(self, person: Person, at_ms: int) -> None:
         """An e-mail, or somebody fills in a form with all that points at them."""
         if self.rng.random() < 0.5:
-            self._say("message", "message_received", "email", at_ms, person.known("email"), consent={"news": True})
+            self._say("message", "message_received", "email", at_ms, person.known("email"), consent={"analysis": True})
             return
         names = [name for name in ("customer", "loyalty", "email", "phone") if self.rng.random() < 0.6]
         traits = {"name": f"Person {self.name}", "language": self.rng.choice(("de", "en"))}

@@ -22,6 +22,7 @@ def test_keys_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
         "ingest": made.ingest,
         "read": made.read,
         "admin": made.admin,
+        "public": made.public,
         "clickhouse": {"user": made.clickhouse_user, "password": made.clickhouse_password},
     }
     for name in ("keys.json", "secrets.json"):

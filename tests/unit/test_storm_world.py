@@ -34,13 +34,14 @@ from pipeline.topics import (
 from pipeline.wire import Codec
 from tests.comparison import Seen, answer_differences, differences, time_text
 from tests.fakes import FakeBatch, FakeRecord
+from tests.policies import POLICY
 from tests.system.generator import HOUSEHOLD_EVENTS, Delivery, storm
 from tests.truth import DIMENSIONS, Expected, answer, expected
 
 NOW = 1_750_000_000_000
 PARTITIONS = 8
 SCHEMAS = Settings().schemas
-CODEC, KEYRING = Codec(SCHEMAS), Keyring({"k1": b"k" * 32}, "k1", sealing=b"s" * 32)
+CODEC, KEYRING = Codec(SCHEMAS), Keyring({"k1": b"k" * 32}, "k1", b"s" * 32, POLICY.placeholders)
 RULES = Rules(scoring=load(SCHEMAS).scoring)
 
 
@@ -53,7 +54,7 @@ class Product:
         self.waiting: dict[tuple[str, int], list[FakeRecord]] = defaultdict(list)  # topic and partition
         self.outputs: dict[str, dict[Any, dict[str, Any]]] = defaultdict(dict)
         self._chance = chance
-        self._stitch = Stitch(CODEC, KEYRING, RULES, PARTITIONS, "US")
+        self._stitch = Stitch(CODEC, KEYRING, RULES, PARTITIONS, "US", policy=POLICY)
         self._identify = Identify(CODEC, PARTITIONS, KEYRING.seal)
         self._offset = 0
 

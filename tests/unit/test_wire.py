@@ -37,7 +37,8 @@ EVENT: dict[str, Any] = {
     "answer": {"question": "nps", "value": 9.0, "min": 0.0, "max": 10.0},
     "measures": {"results": 12.0},
     "properties": {"query": "espresso machine " * 8},
-    "consent": {"analytics": True, "ads": False},
+    "consent": {"analysis": True, "service": False},
+    "public": False,
     "details": {"url": "/search", "referrer": None, "device": "phone", "browser": None, "campaign": None},
 }
 

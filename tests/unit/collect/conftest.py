@@ -14,10 +14,11 @@ from pipeline.collect.app import Access, app_of, routes
 from pipeline.collect.collector import Collector, Place
 from pipeline.collect.event import Events
 from pipeline.collect.limits import Budget, Limits
-from pipeline.domain.identifiers import Keyring
+from pipeline.keys import keyring
 from pipeline.settings import Settings
 from pipeline.wire import Codec
 from tests.collecting import KEYS, NOON, FakeBroker, FakeProducer
+from tests.policies import POLICY
 
 SCHEMAS = Settings().schemas
 LIMITS = Limits(patience_s=0.2, in_flight_bytes=4 * 1024 * 1024, body_s=0.5)
@@ -49,11 +50,12 @@ def collector_of(broker: FakeBroker, limits: Limits, budget: Budget, codec: Code
     return Collector(
         Events(SCHEMAS),
         codec,
-        Keyring(KEYS.identifier_keys, KEYS.identifier_key),
+        keyring(KEYS, POLICY.placeholders),
         FakeProducer(broker, budget=budget, patience_s=limits.patience_s),
         Place(partitions=8, region="US"),
         limits=limits,
         budget=budget,
+        policy=POLICY,
         clock=lambda: NOON / 1000 + 1,
     )
 

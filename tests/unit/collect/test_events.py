@@ -31,7 +31,7 @@ ALL = event(
     answer={"question": "nps", "value": 9, "min": 0, "max": 10},
     measures={"results": 12, "amount": 1.5},
     properties={"query": "espresso"},
-    consent={"ads": False},
+    consent={"analysis": False},
     details={"url": "/", "device": None},
 )
 
@@ -41,6 +41,7 @@ async def test_every_field_arrives(site: Site) -> None:
     assert site.written() == [
         {
             **{name: value for name, value in ALL.items() if name != "channel"},
+            "public": False,
             "sent_at": NOON + 1000,
             "received_at": NOON + 1000,
             "items": [
@@ -135,6 +136,7 @@ BAD: list[tuple[Any, str, str]] = [
     (event(measures={"a": 1, "b": "2"}), "wrong_type", "measures.b: must be a number, not text"),
     (event(measures={"a": True}), "wrong_type", "measures.a: must be a number, not true or false"),
     (event(measures={"a": 1e300}), "bad_value", "measures.a"),
+    (event(consent={"marketing": True}), "bad_value", "consent: none of analysis, service"),
     (event(consent={"ads": "yes"}), "wrong_type", "consent.ads: must be true or false, not text"),
     (event(items=[{"product": "p"}, {"quantity": 1}]), "missing_field", "items[1].product"),
     (event(items=[{"product": 1}]), "wrong_type", "items[0].product: must be text, not a whole number"),

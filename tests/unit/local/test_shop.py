@@ -49,13 +49,17 @@ def test_people_are_made_up_and_always_the_same() -> None:
 
 
 def test_all_that_is_played_is_accepted_and_known_to_the_catalogue() -> None:
-    read, keyring, catalogue = Events(Settings().schemas), Keyring({"k": b"k" * 32}, "k"), load(Settings().schemas)
+    read, catalogue = Events(Settings().schemas), load(Settings().schemas)
+    policy = catalogue.policy
+    keyring = Keyring({"k": b"k" * 32}, "k", placeholders=policy.placeholders)
     for n, journey in enumerate(EVERYONE * 5):
         for _, event in plan(SCRIPT, PEOPLE[n], Start(f"t-{n}", n, journey.name, NOW)):
             channel, avro = read.read(msgspec.Raw(json.dumps(event).encode()), NOW + HISTORY_MS)
-            interaction = validate.interaction(avro, channel, NOW + HISTORY_MS, keyring, "US")
+            interaction = validate.interaction(avro, channel, NOW + HISTORY_MS, keyring, "US", policy)
             assert interaction.occurred_at == event["occurred_at"]
             assert interaction.touchpoint in catalogue.touchpoints
+            assert policy.traits | policy.properties >= set(interaction.properties)
+            assert not interaction.claims
             if interaction.answer:
                 assert catalogue.scoring.experience(interaction)
 

@@ -24,16 +24,18 @@ from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, INBOX, REJECTED, TIMELINE
 from pipeline.wire import Codec
 from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import NOON, SCORING, made
+from tests.policies import POLICY
 
 CODEC = Codec(Path(__file__).parents[3] / "schemas")
 PARTITIONS = 4
 RULES = Rules(scoring=SCORING)
+KEYRING = Keyring({"k1": bytes(32)}, "k1", placeholders=POLICY.placeholders)
 HOME = partition_of("customer:1", PARTITIONS)
 ASSIGNED = Assignment(1, ("customer:1",))
 
 
 def stitch(**given_: Any) -> Stitch:
-    return Stitch(CODEC, Keyring({"k1": bytes(32)}, "k1"), RULES, PARTITIONS, "US", **given_)
+    return Stitch(CODEC, KEYRING, RULES, PARTITIONS, "US", **{"policy": POLICY} | given_)
 
 
 def event(channel: str = "web", offset: int = 0, topic: str | None = None, **fields: Any) -> FakeRecord:
@@ -95,7 +97,7 @@ def test_an_event_is_stored_and_told_to_everyone() -> None:
         "items": [{"product": "p1", "quantity": 2.0, "price": None, "name": ""}],
         "identifiers": {"customer": "1", "phone": "+14155550142"},
         "session_id": "s1",
-        "consent": {"marketing": False},
+        "consent": {"service": True},
         "details": {"queue": "returns", "wait_s": 30.0, "transfers": 2},
         "measures": {"results": 3.0},
     }
