@@ -7,12 +7,14 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from pipeline import catalogue, logs
+from pipeline.domain import texts
 from pipeline.keys import Keys, keyring, load_or_create
 from pipeline.listening import options
 from pipeline.registry import Registry
@@ -37,14 +39,16 @@ READ = frozenset({"read"})
 def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, codec: Codec) -> Parts:
     """The real parts for these settings."""
     sessions = Sessions(keys.session_key)
-    keyed = keyring(keys)
+    known = catalogue.load(settings.schemas)
+    keyed = keyring(keys, known.policy.placeholders)
+    masked = partial(texts.masked, region=settings.phone_region)
     routes = Routes(settings.partitions)
     scopes = {
         keys.read: ("read", READ),
         keys.admin: ("admin", READ | {"admin"}),
         keys.ingest: ("ingest", frozenset({"ingest"})),
+        keys.public: ("public", frozenset({"ingest"})),
     }
-    touchpoints = catalogue.load(settings.schemas).touchpoints
     return Parts(
         gate=Gate(scopes, sessions),
         sessions=sessions,
@@ -55,10 +59,10 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         workers=Workers(routes, keys.worker_token),
         identities=Identify(routes, keys.worker_token),
         writer=writer,
-        masked=str.strip,
+        masked=masked,
         history=history,
-        audit=Audit(logs.get("audit"), writer, codec, keyed.seal, str.strip),
-        touchpoints={each.id: each.name for each in touchpoints.values()},
+        audit=Audit(logs.get("audit"), writer, codec, keyed.seal, masked),
+        touchpoints={each.id: each.name for each in known.touchpoints.values()},
         zone=settings.time_zone,
         now_minutes=settings.now_minutes,
     )
