@@ -1,6 +1,6 @@
 """store: every output topic into its table of ClickHouse.
 
-    records ──gather──► batch ──columns──► block ──insert──► acknowledged ──commit──► offsets
+    records ──gather──► batch ──block──► block ──store──► acknowledged ──commit──► offsets
 
 Guaranteed: offsets are committed only when ClickHouse has acknowledged the rows, so nothing is lost; a row carries
 the offset it came from, so what is sent again replaces itself. While ClickHouse is away each
@@ -25,7 +25,7 @@ from pipeline.registry import Registry
 from pipeline.settings import Settings
 from pipeline.store import reader, rows
 from pipeline.store.reader import Batch, Limits, Reader, Rewinding
-from pipeline.store.rows import Column, Stored, Table
+from pipeline.store.rows import Block, Stored, Table
 from pipeline.store.writer import Writer, connect, is_transient
 
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 5.0
@@ -43,15 +43,24 @@ class BrokenOutput(RuntimeError):
     """A record of an output topic cannot be read as what it should be; says where it is."""
 
 
-def columns(
+def block(
     table: Table,
     codec: wire.Codec,
     layout_epoch: int,
     records: Sequence[ConsumerRecord],
     renaming: Renaming = NOTHING_RENAMED,
-) -> list[Column]:
-    """A batch as columns, with the identifiers that are current. Raises BrokenOutput and rows.Inconsistent."""
-    stored = []
+) -> Block:
+    """What a batch does to its table, with the identifiers that are current. Raises BrokenOutput, rows.Inconsistent."""
+    stored: list[Stored] = []
+    gone: dict[str, int] = {}
+    if table.tombstones is not None:
+        counting = newest(records)
+        for each in records:
+            if each.value is None:
+                key = each.key.decode()
+                epoch = layout_epoch + renaming.rank(table.tombstones.who(key))
+                gone[renaming.text(key)] = rows.version(epoch, each.offset)
+        records = [each for each in counting if each.value is not None]
     for each in records:
         try:
             schema, record = codec.decode(each.value or b"")
@@ -65,7 +74,17 @@ def columns(
         if table.seals and renaming.pattern is not None:
             record |= {name: [renaming.sealed(seal) for seal in record[name]] for name in table.seals}
         stored.append(Stored(rows.version(epoch, each.offset), record))
-    return table.columns_of(stored)
+    return Block(table.columns_of(stored), gone)
+
+
+def newest(records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+    """Of each key the newest record. Raises BrokenOutput where one has none."""
+    found: dict[tuple[int, bytes], ConsumerRecord] = {}
+    for each in records:
+        if each.key is None:
+            raise BrokenOutput(f"{each.topic}/{each.partition}/{each.offset} has no key")
+        found[each.partition, each.key] = each
+    return list(found.values())
 
 
 class Outlet:
@@ -77,14 +96,14 @@ class Outlet:
         self._stop = stop
         self._writer: Writer | None = None
 
-    async def store(self, block: Sequence[Column]) -> bool:
-        """Return True once ClickHouse has the rows, False when told to stop before. Raises the driver's Error for
+    async def store(self, block: Block) -> bool:
+        """Return True once ClickHouse has done it, False when told to stop before. Raises the driver's Error for
         what does not pass by waiting."""
         away_since, said_at, retry_s = 0.0, 0.0, RETRY_S_MIN
         while not self._stop.is_set():
             started = time.monotonic()
             try:
-                await asyncio.to_thread(self._insert, block)
+                await asyncio.to_thread(self._store, block)
             except Error as error:
                 if not is_transient(error):
                     raise
@@ -98,17 +117,17 @@ class Outlet:
                 continue
             ended = time.monotonic()
             metrics.STORE_SECONDS.labels(self._table.name).observe(ended - started)
-            metrics.ROWS_STORED.labels(self._table.name).inc(len(block[0]))
+            metrics.ROWS_STORED.labels(self._table.name).inc(len(block.columns[0]))
             if away_since:
                 _log.info("clickhouse_back", table=self._table.name, away_s=round(ended - away_since, 1))
             return True
         return False
 
-    def _insert(self, block: Sequence[Column]) -> None:
+    def _store(self, block: Block) -> None:
         if self._writer is None:
             self._writer = self._open()
         try:
-            self._writer.insert(block)
+            self._writer.store(block)
         except Error:
             self.close()
             raise
@@ -141,8 +160,8 @@ async def pump(
     Raises what was not expected, in an ExceptionGroup.
     """
 
-    async def deliver(batch: Batch, block: Sequence[Column] | None) -> bool:
-        if block is not None and not await outlet.store(block):
+    async def deliver(batch: Batch, made: Block | None) -> bool:
+        if made and not await outlet.store(made):
             return False
         await source.commit(batch)
         return True
@@ -150,15 +169,15 @@ async def pump(
     async with asyncio.TaskGroup() as group:
         delivered: asyncio.Task[bool] | None = None
         while not stop.is_set():
-            batch, block = await source.gather(), None
+            batch, made = await source.gather(), None
             if batch.records:
                 if not await registry.learn(batch.records, stop):
                     return
                 # In a thread: building a large block would keep the consumer from its heartbeats.
-                block = await asyncio.to_thread(columns, table, codec, layout_epoch, batch.records, renaming)
+                made = await asyncio.to_thread(block, table, codec, layout_epoch, batch.records, renaming)
             if delivered is not None and not await delivered:
                 return
-            delivered = group.create_task(deliver(batch, block))
+            delivered = group.create_task(deliver(batch, made))
 
 
 async def _serve(settings: Settings) -> None:

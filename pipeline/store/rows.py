@@ -4,6 +4,10 @@ Every row carries `version`, the layout epoch and the offset of its record, so t
 the same row, and a newer record of the same thing replaces it. A record that does not say what its topic promises is
 a bug upstream: `Inconsistent`, and the process ends.
 
+2026-11-24: of a compacted topic only the newest record of a key counts, as for everybody who reads it; one without a
+value (a tombstone) takes away the older rows of its key. It is not only skipped, because the sink reads again what it
+has read: a row that an erasure has deleted would be put in again, and stay.
+
 2026-11-24: what is filed under a keyed identifier (phone, e-mail) moves to another partition when the key changes, and
 offsets there may be lower. So each generation of the key counts as another layout epoch for such records. Records from
 before are renamed on the way in: read again, they make the rows that the migration has made of theirs.
@@ -39,6 +43,28 @@ class Stored(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstones:
+    """How the key of a record without a value names the rows that go."""
+
+    key: str  # SQL: the record's key, from a row
+    column: str  # the first column of the table's sort key …
+    value: Callable[[str], str]  # … and its value, from the record's key
+    who: Callable[[str], str]  # the identifier of `Table.who` in the record's key; '' where it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a batch does to its table."""
+
+    columns: list[Column]
+    gone: Mapping[str, int]  # key of a tombstone → its version: the older rows of that key go
+
+    def __bool__(self) -> bool:
+        """Whether it does anything."""
+        return bool(self.columns[0]) or bool(self.gone)
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """How one topic becomes one table. `rows` makes the rows of a record (mappings that `columns` read)."""
 
@@ -49,6 +75,7 @@ class Table:
     rows: Callable[[Record], Iterable[Record]] | None = None  # None: a record is a row
     who: str = ""  # the field with the identifier that records are partitioned by, if that is what they are
     seals: tuple[str, ...] = ()  # fields that are lists of seals in hexadecimal digits
+    tombstones: Tombstones | None = None  # None: its topic is not compacted, and has none
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -177,6 +204,7 @@ IDENTITIES = Table(
         "assignment",
     ),
     rows=identity_rows,
+    tombstones=Tombstones("identifier", "identifier", value=str, who=str),
 )
 CUSTOMER_SCORES = Table(
     name="customer_scores",
@@ -184,6 +212,12 @@ CUSTOMER_SCORES = Table(
     schema=topics.CUSTOMER_SCORES.schema,
     who="person",
     columns=_fields("person", "day", "definition", *(d + end for d in DIMENSIONS for end in ("", "_n", "_kind"))),
+    tombstones=Tombstones(
+        "concat(person, '|', toString(toUInt16(day)), '|', toString(definition))",
+        "person",
+        value=lambda key: key.rsplit("|", 2)[0],
+        who=lambda key: key.rsplit("|", 2)[0],
+    ),
 )
 TOUCHPOINT_SCORES = Table(
     name="touchpoint_scores",
@@ -206,6 +240,24 @@ REJECTED = Table(
         "key_bytes": _size("key"),
         "value_bytes": _size("value"),
     },
+    tombstones=Tombstones("id", "topic", value=lambda key: key.rsplit("/", 2)[0], who=lambda key: ""),
+)
+ALERTS = Table(
+    name="alerts",
+    topic=topics.ALERTS.name,
+    schema=topics.ALERTS.schema,
+    who="subject",
+    columns=_fields("alert_id", "kind", "subject", "reason", "opened_at", "closed_at"),
+    tombstones=Tombstones("alert_id", "alert_id", value=str, who=lambda key: key.partition("|")[2]),
+)
+AUDIT = Table(
+    name="audit",
+    topic=topics.AUDIT.name,
+    schema=topics.AUDIT.schema,
+    seals=("subjects", "shown"),
+    columns=_fields(
+        *("audit_id", "at", "actor", "action", "purpose", "subjects", "shown", "outcome", "reason", "order_id")
+    ),
 )
 
-TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, REJECTED)
+TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, REJECTED, ALERTS, AUDIT)

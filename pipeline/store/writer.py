@@ -16,7 +16,8 @@ from clickhouse_connect.driver.exceptions import Error, InterfaceError, Operatio
 
 from pipeline.keys import Keys
 from pipeline.settings import Settings
-from pipeline.store.rows import Column, Table
+from pipeline.store.mutations import delete_older
+from pipeline.store.rows import Block, Column, Table
 
 CONNECT_S = 5
 ANSWER_S = 60
@@ -81,14 +82,22 @@ def connect(settings: Settings, keys: Keys, database: str | None = None) -> Clie
 
 
 class Writer:
-    """Inserts into one table. Not for several threads at once."""
+    """Stores into one table. Not for several threads at once."""
 
     def __init__(self, client: Client, table: Table) -> None:
         """Asks ClickHouse for the table's column types. Raises the driver's Error."""
         self._client = client
+        self._table = table
         self._context = client.create_insert_context(
             table.name, list(table.column_names), column_oriented=True, settings=INSERT_SETTINGS
         )
+
+    def store(self, block: Block) -> None:
+        """Delete what is gone, insert what is there. Raises the driver's Error."""
+        if block.gone and self._table.tombstones is not None:
+            delete_older(self._client, self._table.name, self._table.tombstones, block.gone)
+        if block.columns[0]:
+            self.insert(block.columns)
 
     def insert(self, columns: Sequence[Column]) -> None:
         """Store the rows as one block; returns when ClickHouse has said that it has them. Raises the driver's Error."""

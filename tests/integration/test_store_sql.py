@@ -35,7 +35,7 @@ def client() -> Iterator[Client]:
 def put(client: Client, table: rows.Table, *records: dict[str, Any], at: int | None = None) -> None:
     """Store the records in one block, newer than all before, or at an offset."""
     stored = [rows.Stored(rows.version(1, next(offsets) if at is None else at), record) for record in records]
-    writer.Writer(client, table).store(rows.Block(table.columns_of(stored), {}))
+    writer.Writer(client, table).insert(table.columns_of(stored))
 
 
 def asked(client: Client, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -157,7 +157,7 @@ def test_the_person_is_the_assignments_owner(
     random.shuffle(stored)
     identities = writer.Writer(client, rows.IDENTITIES)
     for block in [stored] if at_once and stored else [[each] for each in stored]:
-        identities.store(rows.Block(rows.IDENTITIES.columns_of(block), {}))
+        identities.insert(rows.IDENTITIES.columns_of(block))
     expected = {
         (identifier, str(event), assignment.owner(identifier, session, START + at), assignment.ambiguous)
         for identifier, assignment in newest.items()

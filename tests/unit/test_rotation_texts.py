@@ -21,7 +21,7 @@ from pipeline.rotate import known as rotate_known
 from pipeline.rotate.outputs import OUTPUTS, order
 from pipeline.rotate.tables import SEALS, NotRenamed, Table, renamed_row
 from pipeline.settings import Settings
-from pipeline.store.main import columns
+from pipeline.store.main import block
 from pipeline.store.rows import IDENTITIES, TABLES
 from pipeline.topics import IDENTIFY_CHANGELOG, STITCH_CHANGELOG, TOPICS
 from pipeline.wire import Codec
@@ -190,7 +190,7 @@ def test_what_the_store_reads_again_is_older_and_renamed() -> None:
         record = identity(identifier=identifier, owners=[person], person=person)
         value = CODEC.encode(IDENTITIES.schema, record)
         read = ConsumerRecord(IDENTITIES.topic, 0, offset, 0, 0, b"k", value, None, 1, len(value), ())
-        return columns(IDENTITIES, CODEC, 1, [read], RENAMING)
+        return block(IDENTITIES, CODEC, 1, [read], RENAMING).columns
 
     names = IDENTITIES.column_names
     before = dict(zip(names, rows_of(OLD, 900, OLD), strict=True))

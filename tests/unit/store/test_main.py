@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +14,9 @@ from pipeline import wire
 from pipeline.registry import Registry
 from pipeline.settings import Settings
 from pipeline.store import rows
-from pipeline.store.main import BrokenOutput, Outlet, columns, pump
+from pipeline.store.main import BrokenOutput, Outlet, block, pump
 from pipeline.store.reader import Batch, Limits, Reader, Rewinding
-from pipeline.store.rows import Column
+from pipeline.store.rows import Block
 
 from .records import entry, identity
 
@@ -24,6 +24,7 @@ CODEC = wire.Codec(Settings().schemas)
 REGISTRY = Registry("", CODEC)
 PARTITION = TopicPartition(rows.INTERACTIONS.topic, 3)
 OTHER = TopicPartition(rows.IDENTITIES.topic, 3)
+ONE = Block([[1]], {})
 
 
 def record(offset: int, value: bytes | None = None, tp: TopicPartition = PARTITION) -> ConsumerRecord:
@@ -39,7 +40,7 @@ class FakeWriter:
     def __init__(self, *errors: Error) -> None:
         self.loop = asyncio.get_running_loop()
         self.errors = list(errors)
-        self.blocks: list[Sequence[Column]] = []
+        self.blocks: list[Block] = []
         self.opened = self.closed = 0
         self.failed = asyncio.Event()
 
@@ -47,7 +48,7 @@ class FakeWriter:
         self.opened += 1
         return self
 
-    def insert(self, block: Sequence[Column]) -> None:
+    def store(self, block: Block) -> None:
         if self.errors:
             self.loop.call_soon_threadsafe(self.failed.set)
             raise self.errors.pop(0)
@@ -99,8 +100,8 @@ class FakeConsumer:
 
 
 def test_columns_carry_epoch_and_offset() -> None:
-    block = columns(rows.INTERACTIONS, CODEC, 2, [record(7), record(9)])
-    assert block[-1] == [2 << 48 | 7, 2 << 48 | 9]
+    made = block(rows.INTERACTIONS, CODEC, 2, [record(7), record(9)])
+    assert made.columns[-1] == [2 << 48 | 7, 2 << 48 | 9]
 
 
 @pytest.mark.parametrize(
@@ -108,20 +109,78 @@ def test_columns_carry_epoch_and_offset() -> None:
 )
 def test_a_broken_record_is_named_and_raised(value: bytes) -> None:
     with pytest.raises(BrokenOutput, match="timelines/3/5"):
-        columns(rows.INTERACTIONS, CODEC, 1, [record(5, value)])
+        block(rows.INTERACTIONS, CODEC, 1, [record(5, value)])
+
+
+def keyed(offset: int, key: str, value: bytes | None, topic: str = OTHER.topic) -> ConsumerRecord:
+    size = 0 if value is None else len(value)
+    return ConsumerRecord(topic, 3, offset, 0, 0, key.encode(), value, None, len(key), size, ())
+
+
+def test_of_a_compacted_topic_the_newest_record_of_a_key_counts_and_a_tombstone_takes_the_older_rows() -> None:
+    def said(identifier: str) -> bytes:
+        return CODEC.encode("identity", identity(identifier=identifier, person=identifier))
+
+    made = block(
+        rows.IDENTITIES,
+        CODEC,
+        2,
+        [
+            keyed(3, "device:gone", said("device:gone")),
+            keyed(4, "device:d", said("device:d")),
+            keyed(5, "device:back", None),
+            keyed(6, "device:gone", None),
+            keyed(7, "device:d", said("device:d")),
+            keyed(8, "device:back", said("device:back")),
+        ],
+    )
+    columns = dict(zip(rows.IDENTITIES.column_names, made.columns, strict=True))
+    assert sorted(zip(columns["identifier"], columns["version"], strict=True)) == [
+        ("device:back", 2 << 48 | 8),
+        ("device:d", 2 << 48 | 7),
+    ]
+    assert made.gone == {"device:gone": 2 << 48 | 6, "device:back": 2 << 48 | 5}
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        (rows.IDENTITIES, "phone:k1.00"),
+        (rows.CUSTOMER_SCORES, "customer:a|b|20000|1"),
+        (rows.REJECTED, "interactions.web/3/9"),
+        (rows.ALERTS, "stands_alone|device:d"),
+    ],
+)
+def test_a_batch_of_tombstones_alone_has_something_to_do(table: rows.Table, key: str) -> None:
+    made = block(table, CODEC, 1, [keyed(5, key, None, table.topic)])
+    assert made
+    assert made.gone == {key: 1 << 48 | 5}
+    assert not made.columns[0]
+
+
+@pytest.mark.parametrize("table", [rows.INTERACTIONS, rows.AUDIT])
+def test_where_no_tombstone_belongs_it_is_a_bug(table: rows.Table) -> None:
+    with pytest.raises(BrokenOutput):
+        block(table, CODEC, 1, [keyed(5, "k", None, table.topic)])
+
+
+def test_a_record_that_could_not_be_compacted_is_a_bug() -> None:
+    record = keyed(5, "", CODEC.encode("identity", identity()))
+    with pytest.raises(BrokenOutput, match="identities/3/5 has no key"):
+        block(rows.IDENTITIES, CODEC, 1, [replace(record, key=None)])
 
 
 async def test_what_passes_is_waited_out_with_a_new_connection() -> None:
     fake = FakeWriter(OperationalError("away"), DatabaseError("too many parts", code=252))
     outlet = Outlet(rows.INTERACTIONS, fake.open, asyncio.Event())  # type: ignore[arg-type]
-    assert await outlet.store([[1]])
-    assert (fake.blocks, fake.opened, fake.closed) == ([[[1]]], 3, 2)
+    assert await outlet.store(ONE)
+    assert (fake.blocks, fake.opened, fake.closed) == ([ONE], 3, 2)
 
 
 async def test_what_clickhouse_refuses_is_raised() -> None:
     fake = FakeWriter(DatabaseError("no such column", code=16))
     with pytest.raises(DatabaseError):
-        await Outlet(rows.INTERACTIONS, fake.open, asyncio.Event()).store([[1]])  # type: ignore[arg-type]
+        await Outlet(rows.INTERACTIONS, fake.open, asyncio.Event()).store(ONE)  # type: ignore[arg-type]
     assert not fake.blocks
 
 
@@ -148,7 +207,7 @@ async def test_a_batch_is_stored_then_committed_behind_the_marker() -> None:
     await asyncio.wait_for(consumer.committed_something.wait(), 5)
     stop.set()
     await asyncio.wait_for(task, 5)
-    assert [len(block[0]) for block in fake.blocks] == [3]
+    assert [len(made.columns[0]) for made in fake.blocks] == [3]
     assert consumer.commits == [{PARTITION: 6}]
     assert {tps for tps, _ in consumer.asked} == {(PARTITION,)}, "a table takes its own topic only"
 

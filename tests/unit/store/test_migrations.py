@@ -79,6 +79,9 @@ def test_every_view_and_table_says_what_it_is() -> None:
     folder = Settings().schemas / "clickhouse"
     statements = [s for each in (*read_tables(folder), read_views(folder, "UTC")) for s in each.statements]
     assert len(statements) > 5
+    repeatable = ("CREATE TABLE IF NOT EXISTS ", "CREATE MATERIALIZED VIEW IF NOT EXISTS ", "CREATE OR REPLACE VIEW ")
     for statement in statements:
-        assert statement.startswith(("CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ")), statement[:60]
+        if statement.startswith(("INSERT INTO consents\nSELECT ", "ALTER TABLE ")):
+            continue  # rows that replace themselves, and settings
+        assert statement.startswith(repeatable), statement[:60]
         assert "\nCOMMENT '" in statement, statement[:60]

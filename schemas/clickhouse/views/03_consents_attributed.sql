@@ -1,5 +1,5 @@
--- The person of each interaction, as it is known at the moment of the query.
-CREATE OR REPLACE VIEW interactions_by_person AS
+-- Whose each word on consent is: as in interactions_attributed.
+CREATE OR REPLACE VIEW consents_attributed AS
 SELECT
     i.*,
     multiIf(
@@ -7,13 +7,12 @@ SELECT
         i.session_id != '' AND mapContains(w.sessions, i.session_id), w.sessions[i.session_id],
         w.until IS NOT NULL AND i.occurred_at < w.until, w.earlier_person,
         w.person
-    ) AS person,
-    w.ambiguous AS ambiguous
-FROM (SELECT * FROM interactions FINAL) AS i
+    ) AS person
+FROM (SELECT * FROM consents FINAL) AS i
 LEFT JOIN
 (
     SELECT identifier AS who, person, until, earlier_person, ambiguous, sessions
-    FROM identities_current
+    FROM identities_assigned
 ) AS w ON w.who = i.identifier
 SETTINGS join_use_nulls = 0
-COMMENT 'Interactions with their person. Bound it by occurred_day or occurred_at; for one person use person_timeline.';
+COMMENT 'What persons said of consent as such.';

@@ -27,7 +27,7 @@ FROM
 LEFT JOIN
 (
     SELECT person AS who, groupArray(identifier) AS assigned
-    FROM identities_current
+    FROM identities_assigned
     GROUP BY who
 ) AS w ON w.who = p.person
 SETTINGS join_use_nulls = 0

@@ -1,4 +1,5 @@
--- n = 0 takes a row back. Who has since become somebody else is left out at once, whatever is still to be taken back.
+-- n = 0 takes a row back. Who has since become somebody else is left out at once, whatever is still to be taken back;
+-- so is who refuses analysis.
 CREATE OR REPLACE VIEW customer_current AS
 SELECT *
 FROM
@@ -20,5 +21,6 @@ FROM
     WHERE s.effectiveness_n + s.ease_n + s.emotion_n > 0
     GROUP BY s.person
 )
-WHERE person NOT IN (SELECT identifier FROM identities_current WHERE person != identifier)
+WHERE person NOT IN (SELECT identifier FROM identities_assigned WHERE person != identifier)
+  AND person NOT IN (SELECT person FROM analysis_refused)
 COMMENT 'The newest scores of every person, by the newest definition of that day.';

@@ -1,4 +1,6 @@
 -- A quarter of an hour of a touchpoint and channel over all partitions: each cell once, by its newest definition.
+-- Cells name nobody. An interaction that refuses analysis is in none: stitch does not count it (domain/consent.py). What
+-- a person says later, or an erasure, changes no sums.
 CREATE OR REPLACE VIEW touchpoint_quarters AS
 SELECT
     cell.window_start AS window_start,

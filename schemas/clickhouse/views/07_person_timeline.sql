@@ -1,0 +1,27 @@
+-- Parameters: person; before_at (ms), before_source, before_event_id: only what stands before this position.
+-- Order it by occurred_at, source, event_id, and limit it, where it is used. As it serves the person and is a view as
+-- well, neither what refuses service nor what refuses analysis is here.
+CREATE OR REPLACE VIEW person_timeline AS
+WITH
+    -- What an older assignment gave them is asked for too, and refused by `person`.
+    known AS (
+        SELECT {person:String} AS identifier
+        UNION ALL
+        SELECT identifier FROM identities WHERE identities.person = {person:String} OR earlier_person = {person:String}
+    )
+SELECT *
+FROM interactions_attributed
+WHERE person = {person:String}
+  AND identifier IN (SELECT identifier FROM known)
+  AND (NOT mapContains(consent, 'analysis') OR consent['analysis'])
+  AND (NOT mapContains(consent, 'service') OR consent['service'])
+  AND NOT (
+      SELECT
+          argMaxIf(NOT consent['analysis'], (occurred_at, source, event_id), mapContains(consent, 'analysis'))
+          OR argMaxIf(NOT consent['service'], (occurred_at, source, event_id), mapContains(consent, 'service'))
+      FROM consents_attributed
+      WHERE person = {person:String} AND identifier IN (SELECT identifier FROM known)
+  )
+  AND (toUnixTimestamp64Milli(occurred_at), source, event_id)
+      < ({before_at:Int64}, {before_source:String}, {before_event_id:String})
+COMMENT 'Interactions of one person before a position in their timeline; takes parameters.';
