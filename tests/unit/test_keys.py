@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,20 @@ def test_keys_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
     assert [len(key) for key in made.identifier_keys.values()] == [32]
 
 
+def test_an_older_home_gets_what_came_later_and_keeps_the_rest(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    made = load_or_create(settings)
+    for name, added in (("keys.json", "public"), ("secrets.json", "sealing_key")):
+        content = json.loads((tmp_path / name).read_text())
+        del content[added]
+        (tmp_path / name).write_text(json.dumps(content))
+    found = load_or_create(settings)
+    assert replace(found, public=made.public, sealing_key=made.sealing_key) == made
+    assert found.public.startswith("public_")
+    assert load_or_create(settings) == found
+    assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
+
+
 def test_all_who_ask_at_once_get_the_same(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     with ThreadPoolExecutor(8) as pool:
@@ -40,7 +55,15 @@ def test_all_who_ask_at_once_get_the_same(tmp_path: Path) -> None:
 def test_no_secret_shows_when_keys_are_printed(tmp_path: Path) -> None:
     made = load_or_create(Settings(home=tmp_path))
     text = repr(made)
-    secrets = [made.ingest, made.read, made.admin, made.clickhouse_password, made.worker_token, made.session_key]
+    secrets = [
+        made.ingest,
+        made.public,
+        made.read,
+        made.admin,
+        made.clickhouse_password,
+        made.worker_token,
+        made.session_key,
+    ]
     assert not any(secret in text for secret in secrets)
     assert made.identifier_keys["k1"].hex() not in text
 

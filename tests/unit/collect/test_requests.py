@@ -77,6 +77,38 @@ async def test_keys(site: Site, headers: dict[str, str], status: int, reason: st
     assert not site.broker.written
 
 
+PUBLIC = {"Authorization": "Bearer public_secret", "Origin": "https://shop.example"}
+
+
+@pytest.mark.parametrize("said", [{}, {"public": True}, {"public": False}, {"public": None}])
+@pytest.mark.parametrize(("headers", "public"), [(PUBLIC, True), (AUTHORIZED, False)])
+async def test_the_key_alone_says_whether_an_event_is_public(
+    site: Site, said: dict[str, bool], headers: dict[str, str], public: bool
+) -> None:
+    assert (await site.send(event(**said), headers=headers)).json()["accepted"] == 1
+    assert [each["public"] for each in site.written()] == [public]
+
+
+async def test_a_page_of_any_origin_may_send_with_the_public_key_and_read_the_answer(site: Site) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    may = await site.client.options("/v1/interactions", headers={"Origin": "https://shop.example", **asked})
+    assert may.status_code == 204
+    assert may.headers["access-control-allow-origin"] == "*"
+    assert {"authorization", "content-type", "content-encoding"} == {
+        each.strip().lower() for each in may.headers["access-control-allow-headers"].split(",")
+    }
+    assert (await site.send(event(), headers=PUBLIC)).headers["access-control-allow-origin"] == "*"
+    refused = await site.send(content=b"[]", headers=PUBLIC)
+    check_problem(refused, 400, "wrong_type")
+    assert refused.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("key", ["ingest_secret", "read_secret", "wrong"])
+async def test_no_page_of_another_origin_reads_the_answer_to_another_key(site: Site, key: str) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Origin": "https://shop.example"}
+    assert "access-control-allow-origin" not in (await site.send(event(), headers=headers)).headers
+
+
 async def test_the_scheme_is_read_in_any_case(site: Site) -> None:
     assert (await site.send(event(), headers={"Authorization": "bearer ingest_secret"})).status_code == 202
 

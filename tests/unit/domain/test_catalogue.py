@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.catalogue import load
-from pipeline.domain.catalogue import BadCatalogue, scoring, touchpoints
+from pipeline.domain.catalogue import BadCatalogue, policy, scoring, touchpoints
+from pipeline.domain.interaction import NAMESPACES
+from pipeline.domain.policy import Placeholders
 from pipeline.domain.scores import Experience
 from tests.interactions import made
 
@@ -66,6 +69,73 @@ def test_a_mistake_in_the_scores_says_where_it_is(data: Any, said: str) -> None:
 def test_a_mistake_in_the_touchpoints_says_where_it_is(data: Any, said: str) -> None:
     with pytest.raises(BadCatalogue, match=said):
         touchpoints(data)
+
+
+IDENTITY: dict[str, Any] = {
+    "placeholders": {"values": ["guest"], "before_at": ["nobody"]},
+    "may_link": {"default": ["phone", "device"], "public": ["device"], "sources": {"till": ["loyalty"], "mute": []}},
+    "purposes": ["service", "analysis", "marketing"],
+    "properties": ["query"],
+    "traits": ["name"],
+    "texts": ["query"],
+    "staff": ["agent"],
+}
+
+
+def test_the_policy_that_ships_can_be_used() -> None:
+    found = load(SCHEMAS).policy
+    assert {"null", "undefined", "guest", "true", "-1", "[object object]"} <= found.placeholders.values
+    assert all(word == word.strip().lower() for word in found.placeholders.values | found.placeholders.before_at)
+    assert found.linkable("anything", False) == frozenset(NAMESPACES) - {"customer"}
+    assert found.linkable("anything", True) == {"anonymous", "device"}
+    assert found.purposes == {"service", "analysis"}
+    assert found.texts - found.properties == {"url", "referrer", "campaign", "screen"}, "the others are details"
+
+
+def test_a_source_has_its_own_list_or_the_default() -> None:
+    found = policy(IDENTITY)
+    assert found.linkable("shop", False) == {"phone", "device"}
+    assert found.linkable("till", False) == {"loyalty"}
+    assert found.linkable("mute", False) == frozenset()
+    assert found.linkable("till", True) == {"device"}
+    assert found.placeholders == Placeholders(frozenset({"guest"}), frozenset({"nobody"}))
+    assert (found.properties, found.traits, found.staff) == ({"query"}, {"name"}, {"agent"})
+
+
+LINKS = IDENTITY["may_link"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"propreties": []}, "the file: propreties is none of"),
+        ({"properties": None}, "the file: properties must be a list"),
+        ({"properties": ["a", "a"]}, "properties: a stands there twice"),
+        ({"properties": [True]}, "properties must hold texts, not True: put it in quotes"),
+        ({"purposes": ["service"]}, "purposes: analysis is missing"),
+        ({"placeholders": None}, "placeholders: must be a mapping"),
+        ({"placeholders": {"values": ["null", None], "before_at": []}}, "values must hold texts, not None"),
+        ({"placeholders": {"values": ["Guest"], "before_at": []}}, "'Guest' must be in lower case"),
+        ({"placeholders": {"values": []}}, "placeholders: before_at must be a list"),
+        ({"may_link": {**LINKS, "default": ["shoe"]}}, "may_link: default: a namespace must be one of customer"),
+        (
+            {"may_link": {**LINKS, "public": ["phone"]}},
+            "public: a namespace must be one of anonymous, device, not 'phone'",
+        ),
+        ({"may_link": {**LINKS, "sources": {"till": "loyalty"}}}, "sources: till must be a list"),
+        ({"may_link": {**LINKS, "sources": {5: []}}}, "sources: a source must be a text, not 5"),
+    ],
+)
+def test_a_mistake_in_the_policy_says_where_it_is(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadCatalogue, match=said):
+        policy(IDENTITY | changes)
+
+
+def test_a_mistake_names_its_file(tmp_path: Path) -> None:
+    shutil.copytree(SCHEMAS / "catalogue", tmp_path / "catalogue")
+    (tmp_path / "catalogue" / "identity.yaml").write_text("purposes: [service]")
+    with pytest.raises(BadCatalogue, match=r"identity\.yaml: placeholders: must be a mapping"):
+        load(tmp_path)
 
 
 def test_broken_yaml_names_the_file(tmp_path: Path) -> None:

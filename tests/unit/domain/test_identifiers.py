@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import unicodedata
 
 import pytest
@@ -122,6 +123,31 @@ def test_masks_show_little() -> None:
     assert mask("customer", "4711") == "4711"
     assert KEYRING.resolve("phone", "202 555 0142", "US").mask == "+1 ••• ••42"
     assert KEYRING.resolve("device", "d1", "US").mask == ""
+
+
+@pytest.mark.parametrize("namespace", ["customer", "loyalty", "anonymous", "device"])
+def test_a_value_that_is_an_address_or_number_is_keyed_like_one(namespace: str) -> None:
+    address, number = (KEYRING.resolve(namespace, value, "US") for value in ("Ann@Example.com", "+1 (202) 555-0142"))
+    for known in (address, number):
+        assert re.fullmatch(rf"{namespace}:k1\.[0-9a-f]{{32}}", known.identifier)
+        assert parse_id(known.identifier) == known.identifier
+    assert address == KEYRING.resolve(namespace, "ann@example.com", "US")
+    assert number == KEYRING.resolve(namespace, "(202) 555-0142", "US")
+    assert address.identifier.partition(":")[2] != KEYRING.resolve("email", "ann@example.com", "US").identifier[6:]
+    assert (address.mask, number.mask) == ("a•••@e•••.com", "+1 ••• ••42")
+    beside = KEYRING.resolve(namespace, "of ann@example.com", "US")
+    assert beside.mask == "•••"
+    assert beside.identifier != address.identifier
+
+
+def test_what_is_hidden_stays_the_same_under_another_key() -> None:
+    for keyring in (FIRST, SECOND):
+        assert keyring.opaque("ann@example.com") == FIRST.opaque("ann@example.com") != FIRST.opaque("bob@example.com")
+        assert keyring.pseudonym("staff", "Alma") == FIRST.pseudonym("staff", "Alma")
+    assert re.fullmatch(r"hashed-[0-9a-f]{32}", FIRST.opaque("ann@example.com"))
+    assert re.fullmatch(r"staff:[0-9a-f]{16}", FIRST.pseudonym("staff", "Alma"))
+    assert FIRST.pseudonym("staff", "Alma") != FIRST.pseudonym("staff", "Bo")
+    assert FIRST.opaque("Alma")[7:23] != FIRST.pseudonym("staff", "Alma")[6:]
 
 
 @pytest.mark.parametrize("text", ["customer:4711", "device:a b", "customer:a:b", f"phone:k1.{'0a' * 16}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def accept(channel: str = "web", broker_time: int = NOW, **changes: Any) -> Interaction:
-    return validate.interaction(event(**changes), channel, broker_time, KEYRING, "US")
+    return validate.interaction(event(**changes), channel, broker_time, KEYRING, "US", POLICY)
 
 
 def refuse(channel: str = "web", **changes: Any) -> Rejected:
@@ -87,6 +88,82 @@ def test_items_answers_and_consent() -> None:
     assert found.items == (Item("p1", 2.0, None, "Lamp"), Item("p2", 1.0, 9.5))
     assert found.answer == Answer("csat", 4.0, 1.0, 5.0)
     assert found.consent == {"analysis": False}
+
+
+LINKS = replace(POLICY, sources_may_link={"newsletter": frozenset({"email"}), "till": frozenset()})
+ALL = {"customer": "4711", "loyalty": "L1", "email": "ann@example.com", "phone": "+12025550142", "device": "d1"}
+
+CLAIMS = [
+    # source, public → namespaces linked, namespaces claimed
+    ("shop", False, ["loyalty", "email", "phone", "device"], []),
+    ("newsletter", False, ["email"], ["loyalty", "phone", "device"]),
+    ("till", False, [], ["loyalty", "email", "phone", "device"]),
+    ("shop", True, ["device"], ["loyalty", "email", "phone"]),
+    ("newsletter", True, ["device"], ["loyalty", "email", "phone"]),  # anybody can say that they are the newsletter
+]
+
+
+@pytest.mark.parametrize(("source", "public", "linked", "claimed"), CLAIMS)
+def test_a_source_links_what_it_may_and_claims_the_rest(
+    source: str, public: bool, linked: list[str], claimed: list[str]
+) -> None:
+    given_event = event(source=source, public=public, identifiers=ALL)
+    found = validate.interaction(given_event, "web", NOW, KEYRING, "US", LINKS)
+    assert found.identifier == "customer:4711"
+    assert [each.partition(":")[0] for each in found.links] == linked
+    assert [each.partition(":")[0] for each in found.claims] == claimed
+    assert {each.partition(":")[0] for each in found.masks} == {"email", "phone"} & set(linked)
+    assert found.public is public
+
+
+def test_the_strongest_identifier_needs_no_permission() -> None:
+    found = validate.interaction(event(public=True, identifiers={"phone": "+12025550142"}), "web", NOW, KEYRING, "US")
+    assert found.identifier.startswith("phone:k1.")
+    assert (found.links, found.claims) == ((), ())
+
+
+def test_what_is_public_shows_nothing_from_before_it_came() -> None:
+    early = {"occurred_at": NOW - 1_000_000, "received_at": NOW - 10}
+    assert accept(public=True, **early).linked_at == NOW - 10
+    assert accept(**early).linked_at == NOW - 1_000_000
+
+
+def test_copies_with_another_claim_are_other_copies() -> None:
+    first, second = (accept(public=public, identifiers=ALL) for public in (True, False))
+    assert first.digest != second.digest
+
+
+NAMES = ("event_id", "source", "session_id", "about")
+PLANTED = ("ann@example.com", "x-+12025550142", "(202) 555-0142", "4111-1111-1111-1111", "DE89370400440532013000")
+
+
+@pytest.mark.parametrize("text", PLANTED)
+def test_ids_that_hold_personal_data_are_hashed_and_names_masked(text: str) -> None:
+    plain, found = accept(), accept(**dict.fromkeys((*NAMES, "type", "touchpoint"), text))
+    for name in NAMES:
+        hashed = getattr(found, name)
+        assert hashed == KEYRING.opaque(text), "copies stay copies, and what refers to it still does"
+        assert hashed != getattr(plain, name)
+    assert found.type == found.touchpoint != text
+    assert text not in repr(found)
+    assert "555" not in repr(found)
+
+
+def test_a_refusal_quotes_no_name_that_is_personal() -> None:
+    long = "x" * 9_000
+    for refusal in (
+        refuse(measures={"ann@example.com": math.nan}),
+        refuse(properties={"+12025550142": long}),
+        refuse(details={"ann@example.com": math.inf, "n": 1}),
+        refuse(details={"ann@example.com": long}),
+        refuse(consent={"ann@example.com": True}),
+    ):
+        assert "ann" not in str(refusal)
+        assert "555" not in str(refusal)
+
+
+def test_a_refused_consent_says_which_purposes_there_are() -> None:
+    assert refuse(consent={"analysis": True, "marketing": True}).detail == "consent: none of analysis, service"
 
 
 def test_only_what_is_required_is_needed() -> None:
