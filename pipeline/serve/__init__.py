@@ -1,5 +1,16 @@
-"""serve: context for whoever talks to a customer, a live stream of it, and the agent desk.
+"""serve: context for whoever talks to a customer, a live stream of it, who is who and why, and the agent desk.
 
-Asks the stitch worker that owns a profile (one hop), never keeps profiles itself. `api` and `desk` are the outside,
-`lookup` says who is meant, `workers` and `routing` find the owner, `live` watches, `calls` knows who is ringing.
+Asks the stitch worker that owns a profile, and identify (one hop), never keeps profiles itself. `api`, `identity` and
+`desk` are the outside, `lookup` says who is meant, `workers`, `identify` and `routing` find whoever knows, `live`
+watches, `calls` knows who is ringing, `orders` lets people decide about identity, `audit` keeps who looked at whom.
+
+Decisions
+- 2026-11-24 What is not on record in Kafka is not given: see `audit`. It costs a lookup the broker's acknowledgement
+  (2 ms here); purposes and reasons are masked before they are kept, identifiers sealed.
+- 2026-11-24 An order that is in the log counts, whatever becomes of the request: 200 when every profile that it
+  concerns has heard of it, 202 with what is outstanding after 5 s, 409 where identify refuses it. The same
+  `Idempotency-Key` from the same key gives the same order_id, and so is given once.
+- 2026-11-24 Why identifiers belong together is asked of identify only when an agent opens that part of the card: a
+  card changes several times a second, and there is one identify.
+- 2026-11-24 Whoever was erased is `erased` in every answer: somebody, and nobody who can be told from another.
 """
