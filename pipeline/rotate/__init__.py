@@ -29,6 +29,8 @@ Decisions
 - 2026-11-24 Rows of a renamed identifier come from another partition, whose offsets may be lower. So a row's version
   begins with the layout epoch plus the generation of the key in its own identifier (`store/rows.py`); what is read
   again from before the migration is renamed on the way in, and is older.
+- 2026-11-24 The store takes the tombstones of old keys as older than every row of the new ones: rows that the migration
+  has renamed go and come again at its next start, in one go with what it reads of the renamed topics.
 - 2026-11-24 Messages that wait between the stages are renamed as well, instead of asking people to wait until there
   are none: a stack that is stopped under load always leaves some.
 - 2026-11-24 Topics that forget by age (timelines, audit, interactions.rejected) keep what they have, until it ages out.

@@ -97,6 +97,17 @@ def calls(phone: str, name: str, first: int, count: int) -> list[tuple[str, byte
     ]
 
 
+def looked_up(name: str, seal: bytes) -> bytes:
+    said = {"audit_id": name, "at": NOW, "actor": "read", "action": "context", "purpose": "service"}
+    said |= {"subjects": [seal.hex()], "shown": [seal.hex()], "outcome": "found", "reason": "", "order_id": ""}
+    return CODEC.encode("audit", said)
+
+
+def alert(subject: str) -> bytes:
+    said = {"alert_id": f"stands_alone|{subject}", "kind": "stands_alone", "subject": subject, "reason": "many"}
+    return CODEC.encode("alert", said | {"opened_at": NOW, "closed_at": None})
+
+
 async def publish(settings: Settings, sent: Sequence[tuple[str, bytes]]) -> None:
     async with kafka.producer(settings) as producer:
         for topic, value in sent:
@@ -171,6 +182,8 @@ async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> N
         await settled(settings)
         order = messages.encode(Erase("o1", erased, False, "they asked", "key:admin", NOW + 100_000))
         await publish_messages(settings, topics.EVIDENCE, "o1", order)
+        await publish_messages(settings, topics.AUDIT, "l1", looked_up("l1", first.seal(old)))
+        await publish_messages(settings, topics.ALERTS, f"stands_alone|{old}", alert(old))
         await settled(settings)
     # These wait when the command comes.
     late = messages.Evidence("customer:7", first.keyed("phone", "+12025550143"), NOW, "", "shop", "late")
@@ -214,6 +227,9 @@ async def one_person(settings: Settings, client: Client, ring: Keyring, events: 
     assert count(client, "SELECT count() FROM interactions FINAL") == events
     assert count(client, f"SELECT count() FROM interactions FINAL WHERE identifier = '{new}'") == CALLS + 3
     assert count(client, f"SELECT count() FROM identities FINAL WHERE identifier = '{other}' AND person = 'customer:7'")
+    looked_up = f"has(subjects, '{ring.seal(new).hex()}') AND has(shown, '{ring.seal(new).hex()}')"
+    assert count(client, f"SELECT count() FROM audit FINAL WHERE {looked_up}") == 1
+    assert count(client, f"SELECT count() FROM alerts FINAL WHERE subject = '{new}'") == 1
     # Counted once, also what was sent again and what has moved to another partition.
     assert count(client, "SELECT toInt64(sum(interactions)) FROM touchpoint_hourly") == events
     cells = "SELECT toInt64(sum(interactions)) FROM touchpoint_scores FINAL"

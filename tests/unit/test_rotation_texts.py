@@ -199,3 +199,8 @@ def test_what_the_store_reads_again_is_older_and_renamed() -> None:
     assert before["version"] == [1 << 48 | 900]
     assert after["version"] == [2 << 48 | 5]
     assert dict(zip(names, rows_of("device:d", 7, OLD), strict=True))["version"] == [1 << 48 | 7]
+
+
+def test_a_tombstone_of_an_old_key_takes_away_no_row_that_came_after_the_renaming() -> None:
+    read = ConsumerRecord(IDENTITIES.topic, 0, 900, 0, 0, OLD.encode(), None, None, 1, 0, ())
+    assert block(IDENTITIES, CODEC, 1, [read], RENAMING).gone == {NEW: 1 << 48 | 900}
