@@ -12,11 +12,12 @@ from collections.abc import Mapping
 import msgspec
 
 from pipeline.domain.messages import UNASSIGNED
+from pipeline.identify import recall
 from pipeline.identify.known import Edge, decode_record, decode_session
 from pipeline.identify.orders import Ordered
 from pipeline.privacy.remains import Judge, Unread, names
 from pipeline.privacy.scope import Scope
-from pipeline.topics import IDENTIFY_CHANGELOG
+from pipeline.topics import IDENTIFY_CHANGELOG, IDENTITY_ORDERS
 
 _NAMELESS = frozenset((b"z", b"n", b"q"))  # seals, counters, order ids
 _decode_order = msgspec.msgpack.Decoder(Ordered).decode
@@ -103,3 +104,21 @@ class Known(Judge):
         alone = sum(strong not in self._after.get(b"i" + weak.encode(), ()) for strong, weak in self._marks.values())
         found = Counter(super().remaining()) + Counter({"edge": alone})
         return dict(sorted(found.items()))
+
+
+class Recalled(Judge):
+    """What outlives even the state: orders that hold, and the seals of the erased, which name nobody."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(IDENTITY_ORDERS.name, "each order decoded, the newest of each")
+        self._scope = scope
+
+    def found(self, key: bytes, value: bytes, timestamp: int) -> str:
+        """See Judge."""
+        try:
+            recalled = recall.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unread(type(error).__name__) from error
+        said = {text for text in recalled.said.values() if isinstance(text, str)}
+        from_before = recalled.number < self._scope.number
+        return "order" if from_before and not self._scope.whole.isdisjoint(said) else ""

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from pipeline import kafka, keys, topics
-from pipeline.privacy.known import Known
+from pipeline.privacy.known import Known, Recalled
 from pipeline.privacy.letters import DeadLetters, Letters, learn
 from pipeline.privacy.remains import Alerts, Identities, Judge, Looked, Profiles, Scores
 from pipeline.privacy.scope import Scope
@@ -37,6 +37,7 @@ COMPACTED = (
     topics.CUSTOMER_SCORES.name,
     topics.REJECTED.name,
     topics.ALERTS.name,
+    topics.IDENTITY_ORDERS.name,
     topics.IDENTIFY_CHANGELOG.name,
     topics.STITCH_CHANGELOG.name,
 )
@@ -89,6 +90,7 @@ def judges(scope: Scope, names: Iterable[str], settings: Settings, codec: Codec)
         Scores(scope, codec),
         DeadLetters(scope, codec, letters),
         Alerts(scope, codec),
+        Recalled(scope),
         Known(scope),
         Profiles(scope),
     ]

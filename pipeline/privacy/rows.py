@@ -62,6 +62,12 @@ TABLES = (
         "person IN {ids:Array(String)}",
         {"person": "String", "day": "Date", "definition": "UInt32"},
     ),
+    Table(
+        "consents",
+        "consent",
+        "identifier IN {ids:Array(String)}",
+        {"identifier": "String", "source": "String", "event_id": "String"},
+    ),
     Table("alerts", "alert", "subject IN {ids:Array(String)}", {"alert_id": "String"}),
     Table(
         "audit",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pipeline.domain import records
 from pipeline.domain.orders import Join
-from pipeline.privacy.known import Known
+from pipeline.privacy.known import Known, Recalled
 from pipeline.privacy.remains import Profiles
 from tests.interactions import HOUR, MINUTE, NOON
+from tests.serving import KEYRING
 from tests.unit.privacy.world import Watched, nothing
 
 AT = NOON + 10 * HOUR  # of the erasure
@@ -112,3 +115,16 @@ def test_an_order_about_the_person_is_forgotten_with_the_erasure() -> None:
     scope = world.erase(ANNA, AT)
     assert "loyalty:7" in scope.whole
     assert nothing(world.remaining(scope))
+
+
+def test_an_order_that_is_kept_for_a_rebuild_names_nobody_who_was_erased() -> None:
+    world = Watched()
+    lived(world)
+    judge = Recalled(world.erase(ANNA, AT))
+    said = {"from_id": "loyalty:7", "into_id": ANNA}
+    judge.see(0, b"j1", msgspec.json.encode({"kind": "join", "order_id": "j1", "number": 0, "said": said}), 0)
+    erased = {"kind": "erase", "order_id": "x", "number": 1, "before": AT, "seals": [KEYRING.seal(ANNA).hex()]}
+    judge.see(0, b"x", msgspec.json.encode(erased), 0)
+    assert judge.remaining() == {"order": 1}
+    judge.see(0, b"j1", None, 0)
+    assert (judge.remaining(), judge.unread) == ({}, 0)
