@@ -19,8 +19,9 @@ CHARS_MAX = 48_000  # of them, as an address has them: servers bound the length 
 
 T = TypeVar("T")
 
-#: Answered when every replica has done it, and not kept in the list of queries.
-SETTINGS: dict[str, Any] = {"mutations_sync": 2, "log_queries": 0}
+#: Not kept in the list of queries, and answered when every replica has done it.
+UNLOGGED: dict[str, Any] = {"log_queries": 0}
+SETTINGS: dict[str, Any] = {**UNLOGGED, "mutations_sync": 2}
 
 
 def batches(values: Iterable[T], values_max: int = VALUES_MAX) -> Iterator[list[T]]:
@@ -41,7 +42,7 @@ def batches(values: Iterable[T], values_max: int = VALUES_MAX) -> Iterator[list[
 def count(client: Client, table: str, condition: str, parameters: Mapping[str, Any]) -> int:
     """How many rows of a table meet a condition, also those that a newer version has replaced. Raises Error."""
     sql = f"SELECT count() FROM {table} WHERE {condition}"  # noqa: S608  # names of ours, values are bound
-    return int(client.query(sql, dict(parameters), settings={"log_queries": 0}).result_rows[0][0])
+    return int(client.query(sql, dict(parameters), settings=UNLOGGED).result_rows[0][0])
 
 
 def delete(client: Client, table: str, condition: str, parameters: Mapping[str, Any]) -> int:
@@ -65,20 +66,21 @@ def forget(client: Client, table: str) -> None:
     client.command(f"ALTER TABLE {table} DELETE WHERE 0", settings=SETTINGS)
 
 
-def delete_older(client: Client, table: str, by: Tombstones, gone: Mapping[str, int]) -> int:
-    """Delete the rows of these keys that have a smaller version than said; returns how many there were.
-
-    Raises the driver's Error.
-    """
+def older(by: Tombstones, gone: Mapping[str, int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Conditions, with what is bound to them, for the rows of these keys that have a smaller version than said."""
     condition = (
         f"{by.column} IN {{values:Array(String)}} AND {by.key} IN {{keys:Array(String)}} "
         f"AND version < transform({by.key}, {{keys:Array(String)}}, {{versions:Array(UInt64)}}, toUInt64(0))"
     )
-    found = 0
     for batch in batches(gone.items(), VALUES_MAX // 3):
         keys, versions = zip(*batch, strict=True)
         values = sorted({by.value(key) for key in keys})
-        found += delete(client, table, condition, {"values": values, "keys": list(keys), "versions": list(versions)})
+        yield condition, {"values": values, "keys": list(keys), "versions": list(versions)}
+
+
+def delete_older(client: Client, table: str, by: Tombstones, gone: Mapping[str, int]) -> int:
+    """Delete these rows; returns how many there were. Raises the driver's Error."""
+    found = sum(delete(client, table, condition, parameters) for condition, parameters in older(by, gone))
     if found:
         forget(client, table)
     return found

@@ -206,18 +206,19 @@ IDENTITIES = Table(
     rows=identity_rows,
     tombstones=Tombstones("identifier", "identifier", value=str, who=str),
 )
+SCORE_KEY = Tombstones(
+    "concat(person, '|', toString(toUInt16(day)), '|', toString(definition))",
+    "person",
+    value=lambda key: key.rsplit("|", 2)[0],
+    who=lambda key: key.rsplit("|", 2)[0],
+)
 CUSTOMER_SCORES = Table(
     name="customer_scores",
     topic=topics.CUSTOMER_SCORES.name,
     schema=topics.CUSTOMER_SCORES.schema,
     who="person",
     columns=_fields("person", "day", "definition", *(d + end for d in DIMENSIONS for end in ("", "_n", "_kind"))),
-    tombstones=Tombstones(
-        "concat(person, '|', toString(toUInt16(day)), '|', toString(definition))",
-        "person",
-        value=lambda key: key.rsplit("|", 2)[0],
-        who=lambda key: key.rsplit("|", 2)[0],
-    ),
+    tombstones=SCORE_KEY,
 )
 TOUCHPOINT_SCORES = Table(
     name="touchpoint_scores",

@@ -19,9 +19,8 @@ from pipeline.settings import Settings
 from pipeline.store import migrations, rows, writer
 
 from ..unit.store.records import entry
+from .stored import START, asked, identity, offsets, put, score
 
-START = 1_700_000_000_000
-offsets = count()  # of all output records in this module: later ones are newer
 names = count()  # so that examples do not meet
 
 
@@ -30,30 +29,6 @@ def client() -> Iterator[Client]:
     with clickhouse_connect.get_client(interface="chdb") as client:
         migrations.migrate(client, Settings(time_zone="Asia/Kathmandu"))
         yield client
-
-
-def put(client: Client, table: rows.Table, *records: dict[str, Any], at: int | None = None) -> None:
-    """Store the records in one block, newer than all before, or at an offset."""
-    stored = [rows.Stored(rows.version(1, next(offsets) if at is None else at), record) for record in records]
-    writer.Writer(client, table).insert(table.columns_of(stored))
-
-
-def asked(client: Client, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
-
-
-def identity(identifier: str, assignment: Assignment) -> dict[str, Any]:
-    """The record that `identify` publishes."""
-    return {
-        "identifier": identifier,
-        "version": assignment.version,
-        "person": assignment.owners[0] if len(assignment.owners) == 1 else identifier,
-        "until": assignment.until,
-        "ambiguous": assignment.ambiguous,
-        "owners": list(assignment.owners),
-        "candidates": list(assignment.candidates),
-        "sessions": assignment.sessions,
-    }
 
 
 def test_columns_hold_what_records_say(client: Client) -> None:
@@ -214,14 +189,6 @@ def test_persons_counts_each_interaction_once(client: Client) -> None:
         put(client, rows.INTERACTIONS, entry(identifier="customer:q", session_id="v2", channel="phone"), at=8)
     sql = "SELECT identifiers, interactions, sessions, channels, ambiguous FROM persons WHERE person = 'customer:q'"
     assert asked(client, sql) == [(["anonymous:q", "customer:q", "phone:k1.q"], 2, 2, ["phone", "web"], False)]
-
-
-def score(person: str, day: int, definition: int = 1, **values: float) -> dict[str, Any]:
-    record: dict[str, Any] = {"person": person, "day": day, "definition": definition}
-    for d in rows.DIMENSIONS:
-        given_ = values.get(d)
-        record |= {d: given_, f"{d}_n": int(given_ is not None), f"{d}_kind": "" if given_ is None else "asked"}
-    return record
 
 
 def test_customer_current_is_the_newest_that_was_not_taken_back(client: Client) -> None:

@@ -1,0 +1,46 @@
+"""Rows of ClickHouse as the sink stores them, from records as stitch and identify publish them."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from pipeline.domain.messages import Assignment
+from pipeline.store import rows, writer
+
+START = 1_700_000_000_000
+offsets = count()  # of all output records of a test run: later ones are newer
+
+
+def put(client: Client, table: rows.Table, *records: dict[str, Any], at: int | None = None) -> None:
+    """Store the records in one block, newer than all before, or at an offset."""
+    stored = [rows.Stored(rows.version(1, next(offsets) if at is None else at), record) for record in records]
+    writer.Writer(client, table).insert(table.columns_of(stored))
+
+
+def asked(client: Client, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
+
+
+def identity(identifier: str, assignment: Assignment) -> dict[str, Any]:
+    """The record that `identify` publishes."""
+    return {
+        "identifier": identifier,
+        "version": assignment.version,
+        "person": assignment.owners[0] if len(assignment.owners) == 1 else identifier,
+        "until": assignment.until,
+        "ambiguous": assignment.ambiguous,
+        "owners": list(assignment.owners),
+        "candidates": list(assignment.candidates),
+        "sessions": assignment.sessions,
+    }
+
+
+def score(person: str, day: int, definition: int = 1, **values: float) -> dict[str, Any]:
+    record: dict[str, Any] = {"person": person, "day": day, "definition": definition}
+    for d in rows.DIMENSIONS:
+        given_ = values.get(d)
+        record |= {d: given_, f"{d}_n": int(given_ is not None), f"{d}_kind": "" if given_ is None else "asked"}
+    return record
