@@ -180,8 +180,9 @@ def _check_keys(field: str, given: Mapping[str, Any]) -> None:
 
 
 def _shown(name: str) -> str:
-    """The name of an entry as an answer may quote it."""
-    return texts.masked_code(name[:64], "")
+    """The name of an entry, where it can be quoted: one that is plainly a name."""
+    plain = name[:64].replace("-", "_").isidentifier() and not texts.holds(name[:64], "")
+    return name[:64] if plain else "…"
 
 
 def _check_numbers(field: str, given: Mapping[str, float]) -> None:

@@ -154,6 +154,8 @@ def test_a_refusal_quotes_no_name_that_is_personal() -> None:
     for refusal in (
         refuse(measures={"ann@example.com": math.nan}),
         refuse(properties={"+12025550142": long}),
+        refuse(properties={"(202) 555-0142": long}),
+        refuse(properties={"2025550142": long}),
         refuse(details={"ann@example.com": math.inf, "n": 1}),
         refuse(details={"ann@example.com": long}),
         refuse(consent={"ann@example.com": True}),
