@@ -89,8 +89,8 @@ class Profiles(Protocol):
 class Tables(Protocol):
     """What is asked of ClickHouse; see tables.Tables."""
 
-    async def erase(self, scope: Scope) -> dict[str, int]: ...
-    async def look(self, scope: Scope) -> list[Place]: ...
+    async def erase(self, scope: Scope, rejected: Sequence[str]) -> dict[str, int]: ...
+    async def look(self, scope: Scope, rejected: Sequence[str]) -> list[Place]: ...
     async def ageing(self) -> list[Ageing]: ...
 
 
@@ -125,6 +125,7 @@ class Erasing:
         self._ordered: dict[str, Any] = {}
         self._ends: dict[str, dict[TopicPartition, int]] = {}  # reading group → where its topics ended
         self._taken: dict[str, dict[str, int]] = {}  # topic or table → what was taken from it, by kind
+        self._letters: list[str] = []  # ids of their dead letters
         self._places: list[Place] = []
 
     @property
@@ -167,9 +168,11 @@ class Erasing:
         for looked in await self._means.look(self.scope, TAKEN_BACK):
             await self._means.kafka.bury(looked.topic, looked.places)
             self._took(looked.topic, looked.remaining)
+            if looked.topic == topics.REJECTED.name:
+                self._letters += [key.decode() for _, key in looked.places]
 
     async def _tables(self) -> None:
-        for table, n in (await self._means.tables.erase(self.scope)).items():
+        for table, n in (await self._means.tables.erase(self.scope, self._letters)).items():
             self._took(table, {"row": n} if n else {})
 
     async def _trimmed(self) -> None:
@@ -185,7 +188,7 @@ class Erasing:
         sweeps, looked, tables, identify = await asyncio.gather(
             means.profiles.sweep(scope, self._patience.sweep_s),
             means.look(scope, COMPACTED),
-            means.tables.look(scope),
+            means.tables.look(scope, self._letters),
             self._ask_identify(),
         )
         self._places = [

@@ -143,7 +143,11 @@ def test_an_erasure_ends_with_a_proof_that_nothing_remains(story: Story) -> None
     assert places["Kafka topic identify.changelog"]["looked"] > 0
     assert places["Kafka topic interactions.rejected"]["found"] == {"dead letter": 1}
     assert places["ClickHouse table interactions"]["found"] == {"row": 6}
-    assert {each["place"] for each in proof["ages_out"]} >= {f"Kafka topic interactions.{name}" for name in CHANNELS}
+    ages_out = {each["place"]: each["until"] for each in proof["ages_out"]}
+    assert ages_out.keys() >= {f"Kafka topic interactions.{name}" for name in CHANNELS}
+    # Within minutes, the day of the compaction lag, and the days of retention.
+    assert proof["finished"] < ages_out["ClickHouse, inactive parts"] < ages_out["Kafka topic stitch.changelog"]
+    assert ages_out["Kafka topic stitch.changelog"] < ages_out["Kafka topic interactions.web"] < "9999"
     assert "anna" not in json.dumps(told)
     assert all(each["state"] == "done" for each in told["steps"] if each["name"] != "kept")
     gone(story)

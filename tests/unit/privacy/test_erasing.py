@@ -125,11 +125,12 @@ class World:
 
     # ClickHouse, and this process.
 
-    async def erase(self, scope: Scope) -> dict[str, int]:
+    async def erase(self, scope: Scope, rejected: Sequence[str]) -> dict[str, int]:
         self._ask("tables")
+        assert list(rejected) == ["interactions.web/1/7"]
         return {"ClickHouse table interactions": 4}
 
-    async def look_at_tables(self, scope: Scope) -> list[Place]:
+    async def look_at_tables(self, scope: Scope, rejected: Sequence[str]) -> list[Place]:
         return [Place("ClickHouse table interactions", "compared", 100, {}, {})]
 
     async def ageing(self) -> list[Ageing]:
