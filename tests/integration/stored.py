@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -43,4 +44,24 @@ def score(person: str, day: int, definition: int = 1, **values: float) -> dict[s
     for d in rows.DIMENSIONS:
         given_ = values.get(d)
         record |= {d: given_, f"{d}_n": int(given_ is not None), f"{d}_kind": "" if given_ is None else "asked"}
+    return record
+
+
+def cell(start: int, partition: int, definition: int, values: Sequence[float], interactions: int) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "window_start": start,
+        "touchpoint": "queue",
+        "channel": "phone",
+        "partition": partition,
+        "definition": definition,
+        "interactions": interactions,
+    }
+    for d in rows.DIMENSIONS:
+        for kind in ("asked", "observed"):
+            of = values if (d, kind) == ("ease", "asked") else ()
+            record |= {
+                f"{d}_{kind}_n": len(of),
+                f"{d}_{kind}_sum": float(sum(of)),
+                f"{d}_{kind}_sum2": float(sum(x * x for x in of)),
+            }
     return record

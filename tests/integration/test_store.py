@@ -72,14 +72,16 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
         await asyncio.sleep(0.1)
 
 
-async def publish(settings: Settings, schema: str, topic: str, records: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Publish (key, record) pairs as stitch does."""
+async def publish(
+    settings: Settings, schema: str, topic: str, records: Sequence[tuple[str, dict[str, Any] | None]]
+) -> None:
+    """Publish (key, record) pairs as stitch does; None is a tombstone."""
     async with kafka.producer(settings) as producer:
         await asyncio.gather(
             *[
                 await producer.send(
                     topic,
-                    CODEC.encode(schema, record),
+                    None if record is None else CODEC.encode(schema, record),
                     key=key.encode(),
                     partition=partition_of(key, settings.partitions),
                 )
@@ -118,18 +120,71 @@ async def test_every_table_is_filled_and_nothing_is_left_to_read(stack: Stack, c
         cell = {"window_start": 0, "touchpoint": name, "channel": "web", "partition": 0, "definition": 1}
         await publish(settings, "touchpoint_score", topics.TOUCHPOINT_SCORES.name, [(name, cell)])
         await publish(settings, "rejected", topics.REJECTED.name, [(name, rejected | {"id": name, "value": b"12345"})])
+        alert = {"alert_id": name, "kind": "stands_alone", "opened_at": 5}
+        await publish(settings, "alert", topics.ALERTS.name, [(name, alert)])
+        await publish(settings, "audit", topics.AUDIT.name, [(name, audited(name))])
         await until(lambda: stored_all(settings), "everything was stored")
         found = client.query(
             """SELECT (SELECT count() FROM interactions FINAL WHERE source = {n:String}),
                 (SELECT count() FROM identities FINAL WHERE identifier = 'anonymous:' || {n:String}),
                 (SELECT count() FROM customer_scores FINAL WHERE person = 'customer:' || {n:String}),
                 (SELECT count() FROM touchpoint_scores FINAL WHERE touchpoint = {n:String}),
-                (SELECT value_bytes FROM rejected FINAL WHERE id = {n:String})""",
+                (SELECT value_bytes FROM rejected FINAL WHERE id = {n:String}),
+                (SELECT count() FROM alerts_open WHERE alert_id = {n:String}),
+                (SELECT subjects FROM lookups WHERE actor = {n:String})""",
             parameters={"n": name},
         ).result_rows
-        assert found == [(10, 1, 1, 1, 5)]
+        assert found == [(10, 1, 1, 1, 5, 1, ["ab" * 16])]
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+def audited(name: str) -> dict[str, Any]:
+    """A lookup that is not old enough to go."""
+    said = {"actor": name, "action": "context", "purpose": "call", "subjects": ["ab" * 16], "shown": []}
+    return {"audit_id": name, "at": int(time.time() * 1000), **said}
+
+
+async def test_a_tombstone_takes_rows_away_and_the_next_start_does_not_bring_them_back(
+    stack: Stack, client: Client
+) -> None:
+    """The sink goes back a little when it starts, to what came before the tombstones."""
+    settings, name = stack.settings, f"tombstone-{next(names)}"
+    gone, stays = f"anonymous:{name}", f"device:{name}"
+    score = {"person": gone, "day": 20_000, "definition": 1, "ease": 1.0, "ease_n": 1}
+    alert = {"alert_id": f"stands_alone|{gone}", "kind": "stands_alone", "subject": gone, "opened_at": 5}
+    letter = {"id": f"{name}/0/5", "topic": name, "partition": 0, "offset": 5, "timestamp": 7, "reason": "oversize"}
+    everything: list[tuple[str, str, list[tuple[str, dict[str, Any]]]]] = [
+        ("identity", topics.IDENTITIES.name, [(each, owned_by_one(each)) for each in (gone, stays)]),
+        ("customer_score", topics.CUSTOMER_SCORES.name, [(f"{gone}|20000|1", score)]),
+        ("alert", topics.ALERTS.name, [(str(alert["alert_id"]), alert)]),
+        ("rejected", topics.REJECTED.name, [(str(letter["id"]), letter)]),
+    ]
+
+    def counts() -> list[int]:
+        sql = """SELECT (SELECT count() FROM identities FINAL WHERE endsWith(identifier, {n:String})),
+            (SELECT count() FROM customer_scores FINAL WHERE endsWith(person, {n:String})),
+            (SELECT count() FROM alerts FINAL WHERE endsWith(subject, {n:String})),
+            (SELECT count() FROM rejected FINAL WHERE topic = {n:String})"""
+        return list(client.query(sql, parameters={"n": name}).result_rows[0])
+
+    with sink(settings):
+        for schema, topic, records in everything:
+            await publish(settings, schema, topic, records)
+        await until(lambda: stored_all(settings), "everything was stored")
+        assert counts() == [2, 1, 1, 1]
+        for schema, topic, records in everything:
+            await publish(settings, schema, topic, [(records[0][0], None)])
+        await until(lambda: stored_all(settings), "everything was stored")
+        assert counts() == [1, 0, 0, 0]
+    with sink(settings):
+        await publish(settings, "identity", topics.IDENTITIES.name, [(gone, owned_by_one(gone))])  # it comes back
+        await until(lambda: stored_all(settings), "everything was stored")
+    assert counts() == [2, 0, 0, 0]
+
+
+def owned_by_one(identifier: str) -> dict[str, Any]:
+    return identity(identifier=identifier, person="customer:1", owners=["customer:1"])
 
 
 async def test_what_a_transaction_took_back_is_not_stored(stack: Stack, client: Client) -> None:

@@ -19,7 +19,7 @@ from pipeline.settings import Settings
 from pipeline.store import migrations, rows, writer
 
 from ..unit.store.records import entry
-from .stored import START, asked, identity, offsets, put, score
+from .stored import START, asked, cell, identity, offsets, put, score
 
 names = count()  # so that examples do not meet
 
@@ -201,26 +201,6 @@ def test_customer_current_is_the_newest_that_was_not_taken_back(client: Client) 
     assert asked(client, sql) == [(20_000, 2, 11.0, None)]
     put(client, rows.IDENTITIES, identity("customer:s", Assignment(1, owners=("customer:t",))))
     assert asked(client, sql) == []
-
-
-def cell(start: int, partition: int, definition: int, values: Sequence[float], interactions: int) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "window_start": start,
-        "touchpoint": "queue",
-        "channel": "phone",
-        "partition": partition,
-        "definition": definition,
-        "interactions": interactions,
-    }
-    for d in rows.DIMENSIONS:
-        for kind in ("asked", "observed"):
-            of = values if (d, kind) == ("ease", "asked") else ()
-            record |= {
-                f"{d}_{kind}_n": len(of),
-                f"{d}_{kind}_sum": float(sum(of)),
-                f"{d}_{kind}_sum2": float(sum(x * x for x in of)),
-            }
-    return record
 
 
 def test_touchpoint_views_take_each_cell_once_by_its_newest_definition(client: Client) -> None:

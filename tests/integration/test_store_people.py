@@ -1,0 +1,323 @@
+"""Whose things are in every view that shows people: links found later, partings, shared devices, erasure, consent.
+
+On the real engine, embedded in this process; rows come from the sink's own writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.domain.messages import Assignment, is_erased
+from pipeline.domain.scores import DAY_MS
+from pipeline.settings import Settings
+from pipeline.store import migrations, rows
+
+from ..unit.store.records import entry
+from .stored import START, asked, cell, identity, put, score
+
+names = count()  # so that tests do not meet
+EVERYTHING = "before_at = 9223372036854775807, before_source = '', before_event_id = ''"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with clickhouse_connect.get_client(interface="chdb") as client:
+        migrations.migrate(client, Settings())
+        put(client, rows.TOUCHPOINT_SCORES, cell(START, 0, 1, [50.0], 3))
+        yield client
+
+
+@pytest.fixture
+def world(client: Client) -> Iterator[World]:
+    """One test's people; no sums of touchpoints may change by who is who."""
+    world = World(client, str(next(names)))
+    sums = {view: asked(client, f"SELECT * FROM {view}") for view in TOUCHPOINTS}
+    yield world
+    assert {view: asked(client, f"SELECT * FROM {view}") for view in TOUCHPOINTS} == sums
+
+
+TOUCHPOINTS = ("touchpoint_quarters", "touchpoint_hourly", "touchpoint_daily")
+
+
+@dataclass
+class World:
+    """Identifiers of one test: `device:d` stands for one that no other test has."""
+
+    client: Client
+    name: str
+
+    def id(self, short: str) -> str:
+        return short if short == "" or short.startswith("erased:") else f"{short}.{self.name}"
+
+    def short(self, identifier: str) -> str:
+        return identifier.removesuffix(f".{self.name}")
+
+    def happened(self, short: str, event: str, at: int = 0, session: str = "", **changes: Any) -> None:
+        moment = START + at
+        times = {"occurred_at": moment, "occurred_at_sent": moment, "received_at": moment}
+        made = entry(identifier=self.id(short), event_id=event, session_id=session, links=[], **times)
+        put(self.client, rows.INTERACTIONS, made | changes)
+
+    def scored(self, short: str) -> None:
+        put(self.client, rows.CUSTOMER_SCORES, score(self.id(short), START // DAY_MS, ease=50.0))
+
+    def allowed(self, short: str, event: str, at: int, session: str = "", **purposes: bool) -> None:
+        self.happened(short, event, at, session, type="consent_changed", consent=purposes)
+
+    def assigned(self, short: str, *owners: str, until: int | None = None, **sessions: str) -> None:
+        """The newest word on whose an identifier is."""
+        whose = {session: self.id(person) for session, person in sessions.items()}
+        owned = tuple(map(self.id, owners))
+        time = None if until is None else START + until
+        candidates = tuple(person for person in owned if not is_erased(person)) if len(owned) > 1 else ()
+        assignment = Assignment(1, owned, time, whose, candidates, len(owned) > 1)
+        put(self.client, rows.IDENTITIES, identity(self.id(short), assignment))
+
+    def by_person(self) -> dict[str, set[str]]:
+        """Person → events, as four views have it, which must agree."""
+        mine = "endsWith(identifier, {end:String})"
+        end = f".{self.name}"
+        found: dict[str, set[str]] = {}
+        sql = f"SELECT person, event_id FROM interactions_by_person WHERE {mine}"
+        for person, event in asked(self.client, sql, end=end):
+            found.setdefault(self.short(person), set()).add(event)
+        persons = asked(
+            self.client,
+            "SELECT person, interactions, identifiers FROM persons WHERE endsWith(person, {end:String})",
+            end=end,
+        )
+        assert {self.short(person): n for person, n, _ in persons} == {who: len(has) for who, has in found.items()}
+        stored = f"SELECT identifier FROM interactions WHERE {mine}"
+        for who in found.keys() | {self.short(row[0]) for row in asked(self.client, stored, end=end)}:
+            events = asked(
+                self.client,
+                f"SELECT event_id FROM person_timeline(person = {{person:String}}, {EVERYTHING})",
+                person=self.id(who),
+            )
+            assert {row[0] for row in events} == found.get(who, set()), who
+        return found
+
+    def current(self) -> set[str]:
+        """Persons with scores."""
+        sql = "SELECT person FROM customer_current WHERE endsWith(person, {end:String})"
+        return {self.short(row[0]) for row in asked(self.client, sql, end=f".{self.name}")}
+
+    def identities(self) -> dict[str, str]:
+        sql = "SELECT identifier, person FROM identities_current WHERE endsWith(identifier, {end:String})"
+        found = asked(self.client, sql, end=f".{self.name}")
+        return {self.short(identifier): self.short(person) for identifier, person in found}
+
+
+def test_a_link_moves_last_weeks_visits_at_the_next_query_and_a_parting_moves_them_back(world: World) -> None:
+    world.happened("anonymous:a", "visit", at=-7 * DAY_MS)
+    world.happened("customer:c", "order")
+    world.scored("anonymous:a")
+    world.scored("customer:c")
+    apart = {"anonymous:a": {"visit"}, "customer:c": {"order"}}
+    assert (world.by_person(), world.current()) == (apart, {"anonymous:a", "customer:c"})
+    world.assigned("anonymous:a", "customer:c")
+    assert (world.by_person(), world.current()) == ({"customer:c": {"visit", "order"}}, {"customer:c"})
+    assert world.identities() == {"anonymous:a": "customer:c"}
+    world.assigned("anonymous:a")
+    assert (world.by_person(), world.current()) == (apart, {"anonymous:a", "customer:c"})
+
+
+def test_a_shared_device_goes_by_session_where_one_decided_else_by_interval(world: World) -> None:
+    for event, at, session in (
+        ("first", -2, ""),
+        ("shared", 2, ""),
+        ("late", -1, "s"),
+        ("early", 1, "t"),
+        ("own", 3, "u"),
+    ):
+        world.happened("device:d", event, at, session)
+    world.assigned("device:d", "customer:a", "customer:b", until=0, s="customer:b", t="customer:a", u="")
+    assert world.by_person() == {
+        "customer:a": {"first", "early"},
+        "customer:b": {"late"},
+        "device:d": {"shared", "own"},
+    }
+    world.assigned("device:d", "customer:b")  # a was parted from it
+    assert world.by_person() == {"customer:b": {"first", "shared", "late", "early", "own"}}
+    world.assigned("device:d", "customer:a", "customer:b", until=0, s="customer:b")
+    assert world.by_person() == {
+        "customer:a": {"first"},
+        "customer:b": {"late"},
+        "device:d": {"shared", "early", "own"},
+    }
+
+
+def test_a_join_brings_everything_that_was_theirs_and_its_end_takes_it_back(world: World) -> None:
+    world.happened("customer:old", "order", at=1)
+    world.happened("anonymous:a", "visit", at=2)
+    world.happened("customer:new", "call", at=3)
+    world.scored("customer:old")
+    world.assigned("anonymous:a", "customer:old")
+    apart = {"customer:old": {"order", "visit"}, "customer:new": {"call"}}
+    assert (world.by_person(), world.current()) == (apart, {"customer:old"})
+    world.assigned("customer:old", "customer:new")
+    world.assigned("anonymous:a", "customer:new")
+    assert (world.by_person(), world.current()) == ({"customer:new": {"order", "visit", "call"}}, set())
+    world.assigned("customer:old")
+    world.assigned("anonymous:a", "customer:old")
+    assert (world.by_person(), world.current()) == (apart, {"customer:old"})
+
+
+def test_who_was_erased_is_nobody(world: World) -> None:
+    erased = f"erased:{START}.o"
+    for event, at, session in (("new", 1, ""), ("theirs", 1, "s"), ("other", 2, "t")):
+        world.happened("device:d", event, at, session)
+    world.happened("anonymous:a", "alone", at=1)
+    world.scored("anonymous:a")
+    world.assigned("device:d", erased, "customer:b", until=5, s=erased, t="customer:b")
+    world.assigned("anonymous:a", erased)
+    assert world.by_person() == {
+        "device:d": {"new", "theirs"},
+        "customer:b": {"other"},
+        "anonymous:a": {"alone"},
+    }
+    assert world.current() == {"anonymous:a"}
+    assert world.identities() == {"device:d": "device:d", "anonymous:a": "anonymous:a"}
+    shown = "SELECT toString(tuple(*)) FROM identities_current WHERE endsWith(identifier, {end:String})"
+    assert not [row for row in asked(world.client, shown, end=world.name) if "erased:" in row[0]]
+
+
+def test_an_interaction_that_refuses_analysis_is_in_no_view_and_the_others_are(world: World) -> None:
+    world.happened("customer:c", "yes", at=1, consent={"analysis": True})
+    world.happened("customer:c", "no", at=2, consent={"analysis": False})
+    world.happened("customer:c", "unsaid", at=3, consent={})
+    assert world.by_person() == {"customer:c": {"yes", "unsaid"}}
+
+
+def test_a_person_who_refuses_analysis_is_in_no_view_until_they_allow_it(world: World) -> None:
+    world.happened("customer:c", "order", at=1)
+    world.happened("anonymous:a", "visit", at=2)
+    world.assigned("anonymous:a", "customer:c")
+    world.scored("customer:c")
+    world.allowed("customer:c", "no", at=3, analysis=False)
+    assert (world.by_person(), world.current(), world.identities()) == ({}, set(), {})
+    world.allowed("customer:c", "late yes", at=2, analysis=True)  # comes later, and is older
+    world.allowed("customer:c", "of service", at=4, service=True)
+    assert (world.by_person(), world.current()) == ({}, set())
+    world.allowed("customer:c", "yes", at=5, analysis=True)
+    assert world.by_person() == {"customer:c": {"order", "visit", "late yes", "of service", "yes"}}
+    assert world.current() == {"customer:c"}
+
+
+def test_what_was_said_of_consent_follows_whose_it_is(world: World) -> None:
+    world.happened("customer:c", "order", at=1)
+    world.happened("anonymous:a", "visit", at=2)
+    world.allowed("anonymous:a", "no", at=3, analysis=False)
+    assert world.by_person() == {"customer:c": {"order"}}
+    world.assigned("anonymous:a", "customer:c")  # now it is the customer who said no
+    assert world.by_person() == {}
+    world.assigned("anonymous:a")
+    assert world.by_person() == {"customer:c": {"order"}}
+
+
+def test_of_a_shared_device_who_said_it_counts(world: World) -> None:
+    for event, at, session in (("a", 1, "s"), ("b", 2, "t"), ("nobody", 3, "")):
+        world.happened("device:d", event, at, session)
+    world.allowed("device:d", "no", at=4, session="s", analysis=False)
+    world.assigned("device:d", "customer:a", "customer:b", s="customer:a", t="customer:b")
+    assert world.by_person() == {"customer:b": {"b"}, "device:d": {"nobody"}}
+
+
+def test_what_refuses_service_is_not_in_the_timeline_of_a_person(world: World) -> None:
+    world.happened("customer:c", "no", at=1, consent={"service": False})
+    world.happened("customer:c", "yes", at=2)
+    world.allowed("customer:d", "nothing", at=1, service=False)
+    sql = f"SELECT event_id FROM person_timeline(person = {{person:String}}, {EVERYTHING})"
+    assert asked(world.client, sql, person=world.id("customer:c")) == [("yes",)]
+    assert asked(world.client, sql, person=world.id("customer:d")) == []
+
+
+identifiers = st.sampled_from(["customer:a", "customer:b", "anonymous:x", "device:y"])
+owners = st.lists(st.sampled_from(["customer:a", "customer:b"]), unique=True, max_size=2)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            identifiers,
+            st.integers(0, 3),
+            st.sampled_from(["", "s"]),
+            st.none() | st.booleans(),
+            st.sampled_from(["searched", "consent_changed", "profile_updated"]),
+        ),
+        min_size=1,
+        max_size=10,
+    ),
+    st.dictionaries(st.sampled_from(["anonymous:x", "device:y"]), st.lists(owners, min_size=1, max_size=3)),
+    st.booleans(),
+)
+def test_whatever_is_said_the_newest_word_of_each_person_counts(
+    client: Client,
+    happened: Sequence[tuple[str, int, str, bool | None, str]],
+    links: dict[str, list[list[str]]],
+    first: bool,
+) -> None:
+    """Against the rule itself, applied to the owners that assignments say."""
+    world = World(client, str(next(names)))
+    for who, at, session, word, kind in happened:
+        consent = {} if word is None else {"analysis": word}
+        world.happened(who, f"{who} {at}{session}{kind}", at, session, type=kind, consent=consent)
+    newest = {}
+    stored = {}  # the last copy of an event counts
+    for who, at, session, word, kind in happened:
+        stored[who, f"{who} {at}{session}{kind}"] = (at, session, word, kind)
+    for who, history in links.items():
+        for owned in history:
+            world.assigned(who, *owned, until=2 if len(owned) > 1 else None)
+            newest[who] = Assignment(1, tuple(owned), 2 if len(owned) > 1 else None)
+
+    def owner(who: str, session: str, at: int) -> str:
+        return newest[who].owner(who, session, at) if who in newest else who
+
+    words: dict[str, tuple[tuple[int, str], bool]] = {}
+    for (who, event), (at, session, word, kind) in stored.items():
+        if word is not None and kind != "searched":
+            person, said = owner(who, session, at), ((at, event), word)
+            words[person] = max(words.get(person, said), said)
+    expected: dict[str, set[str]] = {}
+    for (who, event), (at, session, word, _) in stored.items():
+        person = owner(who, session, at)
+        if word is not False and (person not in words or words[person][1]):
+            expected.setdefault(person, set()).add(event)
+    sql = "SELECT person, event_id FROM interactions_by_person WHERE endsWith(identifier, {end:String})"
+    found: dict[str, set[str]] = {}
+    for person, event in asked(client, sql, end=f".{world.name}"):
+        found.setdefault(world.short(person), set()).add(event)
+    assert found == expected
+
+
+def test_alerts_that_stand_and_lookups_can_be_read(client: Client) -> None:
+    alert = {"kind": "stands_alone", "subject": "device:kiosk", "reason": "more than 64 owners", "opened_at": START}
+    put(
+        client,
+        rows.ALERTS,
+        {"alert_id": "1", **alert, "closed_at": None},
+        {"alert_id": "2", **alert, "closed_at": START},
+    )
+    put(client, rows.ALERTS, {"alert_id": "3", **alert, "closed_at": None})
+    put(client, rows.ALERTS, {"alert_id": "3", **alert, "closed_at": START + 1})
+    assert asked(client, "SELECT alert_id, subject FROM alerts_open") == [("1", "device:kiosk")]
+    said = {"at": 4_000_000_000_000, "actor": "desk", "subjects": ["ab" * 16], "shown": ["cd" * 16], "outcome": "found"}
+    lookup = {"audit_id": "l", "action": "context", "purpose": "call", "reason": "", "order_id": ""}
+    order = {"audit_id": "o", "action": "join", "purpose": "", "reason": "same person", "order_id": "7"}
+    put(client, rows.AUDIT, said | lookup, said | order)
+    assert asked(client, "SELECT actor, action, purpose, subjects, shown, outcome FROM lookups") == [
+        ("desk", "context", "call", ["ab" * 16], ["cd" * 16], "found")
+    ]
+    put(client, rows.AUDIT, said | order | {"outcome": "accepted"})
+    assert asked(client, "SELECT outcome FROM audit FINAL WHERE order_id = '7'") == [("accepted",)]
