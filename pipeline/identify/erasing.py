@@ -2,7 +2,8 @@
 
 *Whole* are the identifiers whose only owner is that person, and the person itself: nothing of them remains but their
 seals, by which older evidence about them is known. *Shared* are weaker ones that others have a part in: there a
-nameless owner takes the person's place, so that nobody inherits what was theirs.
+nameless owner takes the person's place, so that nobody inherits what was theirs. Where evidence of theirs did not
+count (it was parted from them, or they stood alone), they had no part, and nothing takes their place.
 
 | key | value |
 | --- | --- |
@@ -71,14 +72,15 @@ class Erasing:
         if owner != order.person:
             raise Refused(f"{order.person} is {owner}: erase that person.")
         whole = self._whole()
-        shared = sorted({weak for each in whole for weak in known.weaker(each)}.difference(whole))
+        counting = {(each, weak) for each in whole for weak in known.weaker(each) if self._counts(each, weak)}
+        shared = sorted({weak for _, weak in counting}.difference(whole))
         if len(shared) > WEAKER_MAX:
             raise Refused(f"{order.person} stands over more than {WEAKER_MAX} identifiers: it is no person.")
         done = Scope(order.at, order.block, erased_person(order.at, order.order_id), whole, shared)
         for each in whole:
             self._end_orders(each)
         for each in whole:
-            self._cut(each, set(whole), done.placeholder)
+            self._cut(each, counting, set(whole), done.placeholder)
         for each in whole:
             seal = known.seal(each)
             before = max(order.at, known.erased_before(seal))
@@ -112,7 +114,14 @@ class Erasing:
             if self._book.end(order_id, "somebody it named was erased", forget=True) is not None:
                 self.ended.append(order_id)
 
-    def _cut(self, identifier: str, whole: set[str], placeholder: str) -> None:
+    def _counts(self, strong: str, weak: str) -> bool:
+        """Whether evidence from an identifier of theirs makes them an owner, were it not for others."""
+        if self._known.outcome(strong).alone:
+            return False
+        start = self._order.person
+        return all(start not in (parted, self._book.owner(parted)) for parted in self._known.record(weak).parted)
+
+    def _cut(self, identifier: str, counting: set[tuple[str, str]], whole: set[str], placeholder: str) -> None:
         known = self._known
         for strong in list(known.record(identifier).above):
             known.cut(strong, identifier)
@@ -120,7 +129,8 @@ class Erasing:
             for strong in known.stronger_beyond(identifier):
                 known.cut(strong, identifier)
         for weak in known.weaker(identifier):
-            known.cut(identifier, weak, "" if weak in whole else placeholder)
+            nameless = (identifier, weak) in counting and weak not in whole
+            known.cut(identifier, weak, placeholder if nameless else "")
 
 
 def finish(known: Known, ordered: Ordered, proof: bytes) -> None:

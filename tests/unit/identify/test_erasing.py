@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.domain.identity import Caps
 from pipeline.domain.messages import UNASSIGNED, Assignment, Erased
 from pipeline.identify import erasing, recall
 from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, Stage, said
@@ -109,3 +110,22 @@ def test_from_nothing_the_erased_stay_erased() -> None:
     assert again.who(PHONE).owners == (B,)
     again.handle(said(A, COOKIE, 101))
     assert again.who(COOKIE).owners == (A,)
+
+
+def test_whom_it_was_parted_from_leaves_no_owner_behind() -> None:
+    stage = Stage()
+    stage.handle(said(A, PHONE, 1, "s"), said(B, PHONE, 8))
+    stage.part(PHONE, A)
+    assert stage.who(PHONE) == Assignment(0, (B,))
+    assert stage.erase(A, at=100).state == "accepted"
+    assert stage.who(PHONE) == Assignment(0, (B,))
+
+
+def test_a_test_account_leaves_no_owner_behind() -> None:
+    stage = Stage(Caps(reach=2))
+    stage.handle(said(A, PHONE, 1), said(A, COOKIE, 2), said(A, DEVICE, 3), said(B, PHONE, 8, "s"), said(C, DEVICE, 9))
+    assert stage.who(PHONE) == Assignment(0, (B,))  # for A stands alone
+    assert stage.erase(A, at=100).state == "accepted"
+    assert stage.who(PHONE) == Assignment(0, (B,))
+    assert stage.who(DEVICE) == Assignment(0, (C,))
+    assert stage.who(COOKIE) == UNASSIGNED
