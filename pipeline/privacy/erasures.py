@@ -7,7 +7,6 @@ be done twice, and identify keeps the first proof.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -24,6 +23,7 @@ from pipeline.serve.writing import Unwritten
 AT_ONCE = 2  # each of them reads whole topics
 WAITING_MAX = 1_000  # in this process; of so many it is known how far they are
 LOOK_EVERY_S = 30.0  # for what another process has left
+AWAY_S = 1.0  # the same, while identify does not answer
 PASSING = (KafkaError, ClickHouseError, IdentifyAway, Unavailable, WorkerFault, Unwritten, TimeoutError, OSError)
 _log = logs.get("privacy")
 
@@ -41,10 +41,13 @@ class Erasures:
         """Go on with whatever is not finished, now and whenever something is found; until cancelled."""
         try:
             while True:
-                with contextlib.suppress(IdentifyAway, WorkerFault):
+                wait_s = LOOK_EVERY_S
+                try:
                     for request in await self._means.identify.erasures():
                         self.start(request)
-                await asyncio.sleep(LOOK_EVERY_S)
+                except (IdentifyAway, WorkerFault):  # both may have been started together
+                    wait_s = AWAY_S
+                await asyncio.sleep(wait_s)
         finally:
             tasks = list(self._tasks.values())
             for task in tasks:
