@@ -3,6 +3,10 @@
 Two spellings of the same thing must give the same identifier (NFKC, lower-case e-mail, phone in E.164), and what many
 people share by accident (`null`, `guest`, zeros) must give none. A phone number or e-mail address leaves this module
 only as a keyed hash, and as a mask that people may see.
+
+Decisions
+- 2026-11-24 So does one that stands in any other namespace, as with a shop whose customers' numbers are their
+  addresses: `customer:k1.…`. A value that only holds one among other things is keyed as it is.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ _MEANINGS: dict[Reason, str] = {
     Reason.BROKEN_JSON: "The bytes are not JSON.",
     Reason.WRONG_TYPE: "A field holds another type than it should, or is none of an event's fields.",
     Reason.MISSING_FIELD: "A required field is not there, or empty.",
-    Reason.BAD_VALUE: "A number is not finite or too large, an answer is outside its scale, or a name holds "
-    "characters that cannot be shown.",
+    Reason.BAD_VALUE: "A number is not finite or too large, an answer is outside its scale, a name holds "
+    "characters that cannot be shown, or consent is to a purpose that is not listed.",
     Reason.UNKNOWN_CHANNEL: "The channel is none of web, mobile, phone, in_store, chat, message and partner.",
     Reason.NOT_AN_INTERACTION: "It is mass media, not a two-way contact with one person.",
     Reason.NO_IDENTIFIER: "Nothing in the event points at a person.",

@@ -5,6 +5,10 @@ character (so names may be joined by NUL in keys), and its identifiers are clean
 broker time give the same Interaction in every process. No id, type or touchpoint holds personal data (`texts`): an id
 that does is replaced by a keyed hash, so that copies stay copies and what refers to it still does.
 
+Decisions
+- 2026-11-24 A weaker identifier that the source may not link is kept as a claim: it may be right, and shows nothing.
+- 2026-11-24 Consent to a purpose that the policy does not list is refused: who asked for it believes that it is kept.
+
 The event is a dict with the Avro schema's field names, times in milliseconds; its types are already sure, from the
 Avro decoder or from collect. Its maps are taken over, not copied: do not change the event afterwards.
 """

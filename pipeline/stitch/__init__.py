@@ -1,6 +1,7 @@
 """stitch: a Faust agent files each interaction with its profile and publishes what follows.
 
 process   one batch: bytes → event → interaction → profile, and out again
+outputs   what is published for analysis, cleaned
 main      the app around it, with what it announces
 queries   what the worker answers about the profiles it owns (HTTP, for serve alone)
 watch     who waits for which profile to change
@@ -11,4 +12,6 @@ Decisions
 - 2026-11-23 A worker that owns a key and its person answers the context with the resolution: one hop instead of two.
 - 2026-11-23 What a profile_updated says does not go to `timelines`: only the names of the traits. Traits may be
   personal, and the channel topics and the profile are the two places declared for that.
+- 2026-11-24 `timelines` holds only the properties that the policy lists, masked texts and pseudonymous staff; of a
+  profile_updated only listed names. The profile keeps all of it as it was sent.
 """

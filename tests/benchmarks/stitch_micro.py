@@ -54,6 +54,7 @@ ENVELOPE: dict[str, Any] = {
     "measures": {},
     "properties": {},
     "consent": {},
+    "public": False,
     "details": None,
 }
 
@@ -96,9 +97,10 @@ def main() -> None:
     given = parser.parse_args()
 
     codec = Codec(SCHEMAS)
-    rules = Rules(scoring=load(SCHEMAS).scoring)
-    keyring = Keyring({"k1": bytes(32)}, "k1", sealing=bytes(32))
-    stitch = Stitch(codec, keyring, rules, 1, "US", seal=keyring.seal)
+    known = load(SCHEMAS)
+    rules, policy = Rules(scoring=known.scoring), known.policy
+    keyring = Keyring({"k1": bytes(32)}, "k1", sealing=bytes(32), placeholders=policy.placeholders)
+    stitch = Stitch(codec, keyring, rules, 1, "US", seal=keyring.seal, policy=policy)
     records = events(codec, given.events, given.profiles)
     data: dict[bytes, bytes] = {}
     cache: dict[str, object] = {}

@@ -77,6 +77,7 @@ def avro(envelope: dict[str, Any]) -> dict[str, Any]:
         "measures": {},
         "properties": {},
         "consent": {},
+        "public": False,
         "details": None,
     }
     return {**blank, **envelope}

@@ -65,6 +65,7 @@ KEPT = [
     ("4111 1111 1111 1112", "US"),  # a wrong check digit
     ("DE88 3704 0044 0532 0130 00", "US"),  # the same
     ("1,299.00 EUR", "US"),
+    ("Chrome/121.0.6167.139 Safari/537.36", "US"),  # 210-616-7139 would be somebody's
     ("Größe 42, für 12 Personen", "DE"),
     ("", "US"),
     ("12345678", "ZZ"),  # no region
