@@ -1,1 +1,8 @@
-"""store: what stitch and identify published, as rows in ClickHouse. Start reading at `main.py`."""
+"""store: what stitch and identify published, as rows in ClickHouse. Start reading at `main.py`.
+
+Decisions
+- 2026-11-24 The sink obeys tombstones (`rows.py`), and an erasure deletes by mutations (`mutations.py`, `erasing.py`):
+  lightweight deletes would leave what is deleted in the files until some merge.
+- 2026-11-24 Who refuses analysis is found when somebody asks, from copies of what was said of consent (table `consents`),
+  and not kept with the interactions: a word that moves with its person would have to be written into all of them.
+"""
