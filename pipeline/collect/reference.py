@@ -130,6 +130,9 @@ def event_schema(schemas: Path) -> dict[str, Any]:
     properties: dict[str, Any] = {
         name: _json(f["type"]) | {"description": docs[name]} for name, f in fields.items() if name not in _OWN
     }
+    properties["consent"]["description"] = (
+        "purpose → yes or no; purposes are service and analysis, and what else identity.yaml lists"
+    )
     properties |= {
         "channel": {"type": "string", "enum": list(CHANNELS)},
         "occurred_at": _TIME | {"description": docs["occurred_at"]},

@@ -47,7 +47,10 @@ def key_of(event: dict) -> bytes | None:
     namespace = next((name for name in NAMESPACES if name in event["identifiers"]), None)
     if namespace is None or namespace in PERSONAL:
         return None
-    return f"{namespace}:{event['identifiers'][namespace]}".encode()
+    value = event["identifiers"][namespace]
+    if "@" in value or value.startswith("+"):  # a customer's number that is an e-mail address or phone number
+        return None
+    return f"{namespace}:{value}".encode()
 
 
 async def main(bootstrap: str) -> None:

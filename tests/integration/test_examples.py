@@ -43,6 +43,23 @@ def test_it_has_an_event_of_every_channel() -> None:
     assert {json.loads(line)["channel"] for line in LINES} == set(CHANNELS)
 
 
+@pytest.mark.parametrize("value", ["ann@example.com", "+12025550142"])
+def test_a_customers_number_that_is_personal_is_no_key(value: str) -> None:
+    made = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import producer; print(producer.key_of({{'identifiers': {{'customer': {value!r}}}}}))",
+        ],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=RUN_S,
+        check=True,
+    )
+    assert made.stdout.strip() == "None"
+
+
 async def test_what_it_writes_counts_like_what_the_collector_writes(stack: Stack, tmp_path: Path) -> None:
     shutil.copytree(REPO / "schemas", tmp_path / "schemas")
     told = run_as_the_readme_says(tmp_path / "schemas" / "examples", stack.settings.bootstrap)
