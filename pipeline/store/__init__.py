@@ -3,6 +3,6 @@
 Decisions
 - 2026-11-24 The sink obeys tombstones (`rows.py`), and an erasure deletes by mutations (`mutations.py`, `erasing.py`):
   lightweight deletes would leave what is deleted in the files until some merge.
-- 2026-11-24 Who refuses analysis is found when somebody asks, from copies of what was said of consent (table `consents`),
-  and not kept with the interactions: a word that moves with its person would have to be written into all of them.
+- 2026-11-24 Who refuses analysis is found when somebody asks, from copies of what was said of consent (the table
+  `consents`), and not kept with the interactions: a word moves with its person, and would be in all of them.
 """
