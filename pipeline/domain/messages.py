@@ -140,7 +140,17 @@ class Scrub(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     before: int  # ms
 
 
-Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub
+class Unsaid(msgspec.Struct, frozen=True, array_like=True, tag="u"):
+    """`identify` tells the profile `to` that it does not know what it was told of a weaker identifier.
+
+    That was erased, or is blocked: what shows the two together afterwards is to be told again.
+    """
+
+    to: str
+    weak: str
+
+
+Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub | Unsaid
 
 _encoder = msgspec.msgpack.Encoder()
 _message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

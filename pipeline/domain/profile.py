@@ -110,8 +110,10 @@ class Work:
             self._erase(message)
         elif isinstance(message, Forget):
             self._forget(message)
-        else:
+        elif isinstance(message, Scrub):
             self._scrub(message)
+        elif self.knows(message.to):
+            self._witness.forget(self._open(message.to), message.weak)
 
     def store(self, x: Interaction) -> None:
         """File an interaction under its own identifier."""

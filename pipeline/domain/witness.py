@@ -41,6 +41,15 @@ class Witness:
                 profile.aliases.clear()
             profile.aliases[weak] = earliest, x.session_id
 
+    def forget(self, profile: Profile, weak: str) -> None:
+        """Tell everything about a weaker identifier again when it shows again."""
+        start = profile.prefix + records.ALIAS + weak.encode()
+        if self._state.get(start) is not None:
+            self._state.put(start, None)
+            for session, _ in list(self._state.scan(profile.prefix + records.SESSION + records.name(weak))):
+                self._state.put(session, None)
+        profile.aliases.pop(weak, None)
+
     def _remember(self, profile: Profile, weak: str, at: int, session_id: str) -> tuple[int, bool]:
         """Note a weaker identifier's event: (its earliest time, whether it is earlier or the session is new)."""
         state = self._state

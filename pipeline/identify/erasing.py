@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.domain.messages import erased_person
+from pipeline.domain.messages import erased_person, is_erased
 from pipeline.domain.orders import Erase
 from pipeline.domain.state import Reading
 from pipeline.identify.known import Erasure, Known
@@ -123,11 +123,13 @@ class Erasing:
 
     def _cut(self, identifier: str, counting: set[tuple[str, str]], whole: set[str], placeholder: str) -> None:
         known = self._known
-        for strong in list(known.record(identifier).above):
-            known.cut(strong, identifier)
+        above = list(known.record(identifier).above)
         if known.record(identifier).links > known.caps.links:  # edges beyond the cap are known from above only
-            for strong in known.stronger_beyond(identifier):
-                known.cut(strong, identifier)
+            above += known.stronger_beyond(identifier)
+        for strong in above:
+            known.cut(strong, identifier)
+            if strong not in whole and not is_erased(strong):
+                known.unsaid[strong, identifier] = None
         for weak in known.weaker(identifier):
             nameless = (identifier, weak) in counting and weak not in whole
             known.cut(identifier, weak, placeholder if nameless else "")

@@ -129,6 +129,7 @@ class Known:
         self.state = state
         self.caps = caps
         self.pending: set[str] = set()
+        self.unsaid: dict[tuple[str, str], None] = {}  # (strong, weak): what the strong one told is not known any more
         data = state.get(_COUNTERS)
         self.counters = _decode_counters(data) if data else Counters()
         self._written = data
@@ -146,9 +147,11 @@ class Known:
 
     def learn(self, evidence: Evidence) -> None:
         """Remember evidence, unless it is about somebody who was erased after it."""
-        if self.counters.erasures and self._outlived(evidence):
-            return
         strong, weak, at = evidence.strong, evidence.weak, evidence.occurred_at
+        if self.counters.erasures and (outlived := self._outlived(evidence)):
+            if outlived == weak:
+                self.unsaid[strong, weak] = None
+            return
         entry = self._entry(weak)
         above = entry.record.above
         edge = above.get(strong)
@@ -163,14 +166,14 @@ class Known:
             # With one stronger identifier there is one owner at most, and no session is asked about.
             self.pending.add(weak)
 
-    def _outlived(self, evidence: Evidence) -> bool:
-        """Whether one of its two was erased after the event."""
+    def _outlived(self, evidence: Evidence) -> str:
+        """Which of its two was erased after the event, or is blocked; '' where none was."""
         since = min(evidence.since or evidence.occurred_at, evidence.occurred_at)
         for identifier in (evidence.strong, evidence.weak):
             erasure = self.erasure(identifier)
             if erasure is not None and (erasure.blocked or since < erasure.before):
-                return True
-        return False
+                return identifier
+        return ""
 
     def _connect(self, entry: Entry, strong: str, weak: str) -> bool:
         """Count a new edge. False where it is one too many to be kept."""

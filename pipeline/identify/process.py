@@ -17,7 +17,7 @@ import msgspec
 
 from pipeline.domain.identity import CAPS, Caps, Change, check, ranks, reassign, same
 from pipeline.domain.interaction import NAMESPACES
-from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Erased, Evidence, decode_said, encode
+from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Erased, Evidence, Unsaid, decode_said, encode
 from pipeline.domain.orders import Erase, Finish, Order, Unblock, Withdraw
 from pipeline.domain.slices import persons
 from pipeline.engine.batch import Batch
@@ -83,6 +83,8 @@ class Identify:
             if count % PAUSE_EVERY == 0:
                 yield
         yield from work.settle(None)
+        for strong, weak in work.known.unsaid:
+            self.publish(batch, INBOX.name, strong, encode(Unsaid(strong, weak)))
         work.known.write()
 
     def publish(self, batch: Batch, topic: str, identifier: str, value: bytes | None) -> None:

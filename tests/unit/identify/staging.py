@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from pipeline.domain.identity import CAPS, Caps
-from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Erased, Evidence, decode_message, encode
+from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Erased, Evidence, Unsaid, decode_message, encode
 from pipeline.domain.orders import Erase, Finish, Free, Join, Order, Part, Unblock, Withdraw
 from pipeline.domain.state import DictState
 from pipeline.identify import recall
@@ -48,6 +48,7 @@ class Stage:
         self.published: dict[str, Assignment] = {}
         self.versions: list[int] = []
         self.erased: dict[str, Erased] = {}
+        self.unsaid: list[Unsaid] = []
         self.identities: dict[str, dict[str, Any] | None] = {}
         self.alerts: dict[str, dict[str, Any] | None] = {}
         self.orders: dict[str, bytes | None] = {}
@@ -79,6 +80,8 @@ class Stage:
                 assert each.partition == partition_of(message.to, PARTITIONS)
                 self.versions.append(message.assignment.version)
                 self.published[message.to] = message.assignment
+            elif isinstance(message, Unsaid):
+                self.unsaid.append(message)
             else:
                 assert isinstance(message, Erased)
                 self.erased[message.to] = message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.domain.identity import Caps
-from pipeline.domain.messages import UNASSIGNED, Assignment, Erased
+from pipeline.domain.messages import UNASSIGNED, Assignment, Erased, Unsaid
 from pipeline.identify import erasing, recall
 from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, Stage, said
 
@@ -55,7 +55,8 @@ def test_older_evidence_does_not_come_back_and_newer_starts_afresh() -> None:
     stage.finish("o1")
     stage.restart()
     before = dict(stage.state.data)
-    assert stage.handle(said(A, COOKIE, 5, "s"), said(A, PHONE, 99), said(C, COOKIE, 7)) == []
+    assert len(stage.handle(said(A, COOKIE, 5, "s"), said(A, PHONE, 99), said(C, COOKIE, 7))) == 1
+    assert stage.unsaid == [Unsaid(C, COOKIE)]  # who was not erased is to tell it again, should it show again
     assert stage.state.data == before
     stage.handle(said(A, COOKIE, 100, "new"), said(A, PHONE, 120))
     assert stage.who(COOKIE).owners == (A,)
@@ -129,3 +130,14 @@ def test_a_test_account_leaves_no_owner_behind() -> None:
     assert stage.who(PHONE) == Assignment(0, (B,))
     assert stage.who(DEVICE) == Assignment(0, (C,))
     assert stage.who(COOKIE) == UNASSIGNED
+
+
+def test_whoever_stays_tells_again_what_they_told_of_the_erased() -> None:
+    stage = Stage()
+    stage.handle(said(A, PHONE, 1), said(B, PHONE, 2), said(PHONE, COOKIE, 3), said(A, COOKIE, 4))
+    stage.erase(A, at=100)  # the cookie was hers alone, since the phone is ambiguous; the phone stays
+    assert stage.unsaid == [Unsaid(PHONE, COOKIE)]
+    stage.handle(said(PHONE, COOKIE, 99))  # late: not learnt, and not to be taken for told
+    assert stage.unsaid == [Unsaid(PHONE, COOKIE)] * 2
+    stage.handle(said(A, COOKIE, 99))  # of the erased themselves nothing is left that could tell
+    assert len(stage.unsaid) == 2
