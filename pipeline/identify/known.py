@@ -242,7 +242,7 @@ class Known:
             if instead:
                 heard[instead] = Edge(min(said.at, heard[instead].at) if instead in heard else said.at)
             self.state.put(key, _encode(heard) if heard else None)
-            if not heard:
+            if not heard and entry.record.sessions <= self.caps.sessions:  # beyond it stands alone for good
                 entry.record.sessions -= 1
         entry.sessions = None
 

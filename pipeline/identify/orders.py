@@ -172,6 +172,7 @@ class Book:
                 f"{into} is joined into {start} already, directly or by way of others: "
                 f"withdraw order {known.record(into).joined_by} first."
             )
+        self._receives(into)
         targets = {*chain, self.owner(into)} - {None}
         length = 0
         for joining, depth in self._joining(start):
@@ -185,6 +186,15 @@ class Book:
         record.joined, record.joined_by = into, order.order_id
         known.depends(start, into, holds=True)
         known.pending.add(start)
+
+    def _receives(self, into: str) -> None:
+        """Raises Refused where what is joined into it would be lost."""
+        erasure = self._known.erasure(into)
+        if erasure is not None and erasure.blocked:
+            raise Refused(f"{into} is blocked, nothing can be theirs: unblock it first.")
+        owner = self.owner(into)
+        if owner is not None and is_erased(owner):
+            raise Refused(f"{into} was only ever somebody's whose data was erased: nothing can be joined into it.")
 
     def _chain(self, identifier: str) -> list[str]:
         """Itself, what it is joined into, what that is joined into, …"""

@@ -141,3 +141,22 @@ def test_whoever_stays_tells_again_what_they_told_of_the_erased() -> None:
     assert stage.unsaid == [Unsaid(PHONE, COOKIE)] * 2
     stage.handle(said(A, COOKIE, 99))  # of the erased themselves nothing is left that could tell
     assert len(stage.unsaid) == 2
+
+
+def test_nothing_is_joined_into_the_erased() -> None:
+    stage = couple()
+    stage.erase(A, at=100, block=True)
+    assert stage.join(EMAIL, A).reason == f"{A} is blocked, nothing can be theirs: unblock it first."
+    stage.part(PHONE, B)
+    assert stage.who(PHONE).owners == ("erased:100.o1",)
+    assert "was only ever somebody's whose data was erased" in stage.join(DEVICE, PHONE).reason
+
+
+def test_beyond_the_cap_of_sessions_an_erasure_changes_nothing() -> None:
+    stage = Stage(Caps(sessions=1))
+    stage.handle(said(C, PHONE, 1, "s3"), said(A, PHONE, 2, "s1"), said(B, PHONE, 3, "s2"))
+    stage.part(PHONE, C)
+    stage.erase(C, at=100)
+    stage.handle(said(A, PHONE, 4))
+    assert stage.who(PHONE) == UNASSIGNED
+    assert [alert and alert["closed_at"] for alert in stage.alerts.values()] == [None]
