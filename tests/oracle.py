@@ -7,7 +7,7 @@ have to be made twice. Slow and short on purpose. What people order comes in fro
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,12 +81,19 @@ def truth(copies: Copies, size: int = 200, age_ms: int = 400 * DAY_MS) -> Truth:
     return told(assignments, counted.values(), size, age_ms)
 
 
-def told(assignments: dict[str, Assignment], stored: Iterable[Interaction], size: int, age_ms: int) -> Truth:
-    """Persons and timelines, from what is stored and whose it is."""
+def told(
+    assignments: dict[str, Assignment],
+    stored: Iterable[Interaction],
+    size: int,
+    age_ms: int,
+    accepts: Callable[[str, Interaction], bool] = lambda person, x: True,
+) -> Truth:
+    """Persons and timelines, from what is stored and whose it is; but for what a person does not accept."""
     persons: dict[str, list[Interaction]] = defaultdict(list)
     for each in sorted(stored, key=lambda one: (*one.position, one.identifier), reverse=True):
         owner = whose(each, assignments.get(each.identifier, NOBODY))
-        persons[each.identifier if owner.startswith("erased:") else owner].append(each)
+        if accepts(owner, each):
+            persons[each.identifier if owner.startswith("erased:") else owner].append(each)
     timelines = {
         name: [each for each in found[:size] if found[0].occurred_at - each.occurred_at <= age_ms]
         for name, found in persons.items()
@@ -120,12 +127,12 @@ class WhoIsWho:
 
     def counts(self, each: Said) -> bool:
         """Whether that evidence counts at its weak end."""
-        return not self.who(each.strong).alone and self.person(each.strong) not in self._barred(each.weak)
+        return not self.who(each.strong).alone and self.person(each.strong) not in self.barred(each.weak)
 
-    def _barred(self, name: str) -> set[str | None]:
+    def barred(self, name: str) -> set[str]:
         """The persons that it is parted from, and whoever these are by now."""
         parted = self._orders.parts.get(name, ())
-        return {*parted, *map(self.person, parted)} - {None}
+        return {*parted, *(person for each in parted if (person := self.person(each)))}
 
     def _decide(self, name: str) -> Who:
         over = self._over(name)
@@ -134,16 +141,16 @@ class WhoIsWho:
             owner = self.person(into)
             if owner is None:
                 return Who(Assignment(0, candidates=self.who(into).is_.candidates, ambiguous=True), over)
-            return Who(NOBODY if owner in self._barred(name) else Assignment(0, (owner,)), over)
+            return Who(NOBODY if owner in self.barred(name) else Assignment(0, (owner,)), over)
         if over:
             return Who(NOBODY, over)
         evidence = [each for each in self._above[name] if self.counts(each)]
         clear = [(each.at, owner, each.session) for each in evidence if (owner := self.person(each.strong))]
         first = {owner: min(at for at, o, _ in clear if o == owner) for _, owner, _ in clear}
-        owners = tuple(sorted(first, key=lambda owner: (first[owner], owner.split(":", 1))))
+        owners = tuple(sorted(first, key=lambda owner: (first[owner], owner[:7] != "erased:", owner.split(":", 1))))
         if not owners:
             may_be = {c for each in evidence for c in self.who(each.strong).is_.candidates}
-            candidates = tuple(sorted(may_be - self._barred(name)))
+            candidates = tuple(sorted(may_be - self.barred(name)))
             return Who(Assignment(0, candidates=candidates, ambiguous=bool(evidence)))
         if len(owners) == 1:
             return Who(Assignment(0, owners))

@@ -34,6 +34,8 @@ REFUSALS = {
     "no taking back": "that cannot be taken back",
     "does not hold": "does not hold",
     "not blocked": "not blocked",
+    "blocked": "is blocked",
+    "erased": "somebody's whose data was erased",
 }
 
 
@@ -52,6 +54,7 @@ class Story:
     freed: set[str] = field(default_factory=set)
     said: set[Said] = field(default_factory=set)
     stored: dict[Key, Interaction] = field(default_factory=dict)
+    heard: list[Interaction] = field(default_factory=list)  # all but what came from before an erasure, or was blocked
     sunk: Counter[tuple[int, str, str]] = field(default_factory=Counter)  # erased, and counted in its cell
     unsure: Counter[tuple[int, str, str]] = field(
         default_factory=Counter
@@ -70,9 +73,12 @@ class Story:
 
     def hear(self, copies: Iterable[Interaction]) -> None:
         """Copies of events arrive, all at rest before."""
+        everyone = self.who_is_who()
         for x in copies:
-            if x.identifier in self.blocked or x.since < self.before.get(x.identifier, 0):
+            owner = whose(x, everyone.who(x.identifier).is_)
+            if not self._accepts(x.identifier, x) or _is_gone(x, owner):
                 continue
+            self.heard.append(x)
             self._witness(x)
             key = (x.identifier, *x.event)
             former = self.stored.get(key, x)
@@ -87,6 +93,15 @@ class Story:
             self._holding[order.order_id] = order
         return why
 
+    def take(self, order: Order) -> None:
+        """This order holds, whatever is to be said against it."""
+        if isinstance(order, Join):
+            self.joins[order.from_id] = order.into_id
+        elif isinstance(order, Part):
+            self.parts[order.identifier].add(order.person)
+        elif isinstance(order, Free):
+            self.freed.add(order.identifier)
+
     def settle(self, restless: Collection[str], there: Collection[Key]) -> None:
         """Everything has come to rest: what is a nameless owner's goes.
 
@@ -96,11 +111,13 @@ class Story:
         everyone = self.who_is_who()
         for key, x in list(self.stored.items()):
             owner = whose(x, everyone.who(x.identifier).is_)
-            gone = owner.startswith("erased:") and x.since < int(owner[7:].split(".")[0])
-            if gone or (x.identifier in restless and key not in there and x.since < self._shared_until(x.identifier)):
+            if _is_gone(x, owner) or (
+                x.identifier in restless and key not in there and x.since < self._shared_until(x.identifier)
+            ):
                 del self.stored[key]
                 (self.sunk if key in self._rested else self.unsure)[place(x)] += 1
         self._rested = set(self.stored)
+        self.unsaid |= {(name, person) for name in self.parts for person in everyone.barred(name)}
         self.unheard |= {name for name in self.names if everyone.who(name).alone}
 
     # What is true.
@@ -113,7 +130,11 @@ class Story:
         """Persons and timelines, and the assignments of these identifiers where there is one."""
         everyone = self.who_is_who()
         assignments = {name: found for name in names if (found := everyone.who(name).is_) != NOBODY}
-        return told(assignments, self.stored.values(), size, age_ms)
+        return told(assignments, self.stored.values(), size, age_ms, self._accepts)
+
+    def _accepts(self, name: str, x: Interaction) -> bool:
+        """Whether an interaction may be stored under that identifier, or shown to that person."""
+        return name not in self.blocked and x.since >= self.before.get(name, 0)
 
     @property
     def names(self) -> set[str]:
@@ -161,6 +182,10 @@ class Story:
             return "joined"
         if start in chain:
             return "ring"
+        if into in self.blocked:
+            return "blocked"
+        if (person(into) or "").startswith("erased:"):
+            return "erased"
         coming = {start}
         while more := {name for name, to in self.joins.items() if to in coming} - coming:
             coming |= more
@@ -187,7 +212,6 @@ class Story:
             if owner in (at, person(at)):
                 return "was joined"
         self.parts[name].add(owner)
-        self.unsaid.add((name, owner))
         return ""
 
     def _free(self, order: Free) -> str:
@@ -237,12 +261,13 @@ class Story:
         if everyone.person(who) != who:
             return "somebody else"
         whole = {who} | {name for name in self.names if everyone.who(name).is_.owners == (who,)}
+        mine = {each for each in self.said if {each.strong, each.weak} & whole}
+        shared = {each for each in mine if each.weak not in whole and everyone.counts(each)}
         for order_id, given in list(self._holding.items()):
             about = {getattr(given, name, "") for name in ("from_id", "into_id", "identifier", "person")}
             if isinstance(given, Join | Part | Free) and about & whole:
                 self._end(order_id)
-        mine = {each for each in self.said if {each.strong, each.weak} & whole}
-        shared = {each for each in mine if each.weak not in whole and everyone.counts(each)}
+        self.unsaid |= {(each.weak, each.strong) for each in mine if each.weak in whole}
         left = f"erased:{order.at}.{order.order_id}"
         self.said = (self.said - mine) | {Said(each.at, left, each.weak, each.session) for each in shared}
         for name in whole:
@@ -257,6 +282,11 @@ class Story:
                 else:
                     self._witness(x)  # what remains is from afterwards, and shows anew what it shows
         return ""
+
+
+def _is_gone(x: Interaction, owner: str) -> bool:
+    """Whether it is a nameless owner's, from before the erasure."""
+    return owner.startswith("erased:") and x.since < int(owner[7:].split(".")[0])
 
 
 _VERDICTS: dict[type, Callable[..., str]] = {

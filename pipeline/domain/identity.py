@@ -15,7 +15,7 @@ candidates, and everything stays with w. Otherwise:
   owner's, and the rest stays with w.
 
 An owner's first time is the earliest evidence between w and any identifier that resolves to it; at equal times the
-smaller (namespace, value), compared as text, is first.
+smaller (namespace, value), compared as text, is first, but somebody erased before all others: they inherit nothing.
 
 What people order goes before: a join makes the person of another identifier the only owner; where w is parted from a
 person, no edge counts from an identifier that resolves to that person, or to whomever that person resolves to.
@@ -193,7 +193,7 @@ def settle(facts: Facts, outcome: Callable[[str], Outcome], caps: Caps = CAPS) -
         return Outcome(UNASSIGNED, "owners")
     if facts.sessions > caps.sessions:
         return Outcome(UNASSIGNED, "sessions")
-    owners = sorted(first, key=lambda owner: (first[owner], *owner.split(":", 1)))
+    owners = sorted(first, key=lambda owner: (first[owner], not is_erased(owner), *owner.split(":", 1)))
     return Outcome(
         Assignment(
             0,

@@ -252,6 +252,11 @@ def test_parted_counts_for_whomever_the_person_has_become() -> None:
     assert settle(Facts({A: (1, ())}, parted=(A,)), known.__getitem__) == Outcome(UNASSIGNED)
 
 
+def test_at_equal_times_somebody_erased_is_first_so_that_nobody_inherits() -> None:
+    who = settle(Facts({A: (5, ()), "erased:9.o1": (5, ())}), lambda _: Outcome(UNASSIGNED)).assignment
+    assert who.owner(DEVICE, "", 4) == "erased:9.o1"
+
+
 def test_somebody_erased_stays_an_owner_and_is_no_candidate() -> None:
     erased = "erased:7.abc"
     above: dict[str, Link] = {erased: (1, ("s",)), B: (2, ("t",))}
