@@ -94,6 +94,10 @@ class Graph(Protocol):
         """All whose assignment may depend on its own: weaker ones by evidence, and others by orders."""
         ...
 
+    def dependents(self, identifier: str) -> Iterable[str]:
+        """Of these, those that do by orders."""
+        ...
+
     def outcome(self, identifier: str) -> Outcome:
         """What became of it the last time; NOTHING where it was never looked at."""
         ...
@@ -147,8 +151,10 @@ def reassign(changed: Iterable[str], graph: Graph, order: Mapping[str, int], cap
         before = graph.outcome(identifier)
         after = settle(graph.facts(identifier), graph.outcome, caps)
         yield Change(identifier, before, after)
-        if _resolution(before) != _resolution(after) and not (before.alone and after.alone):
-            for other in graph.below(identifier):
+        if _resolution(before) != _resolution(after):
+            # No evidence below it counts where it stands alone; but by a join it may be somebody's all the same.
+            others = graph.dependents(identifier) if before.alone and after.alone else graph.below(identifier)
+            for other in others:
                 if other not in seen:
                     seen.add(other)
                     heappush(waiting, place(other))
@@ -267,6 +273,9 @@ class _Whole:
 
     def below(self, strong: str) -> Iterable[str]:
         return self.weaker.get(strong, ())
+
+    def dependents(self, identifier: str) -> Iterable[str]:
+        return ()
 
     def outcome(self, identifier: str) -> Outcome:
         return self.outcomes.get(identifier, NOTHING)

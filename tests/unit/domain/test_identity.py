@@ -159,6 +159,9 @@ class Growing:
         # Sessions may be left out where there is one stronger identifier alone.
         return Facts(links if len(links) > 1 else {strong: (at, ()) for strong, (at, _) in links.items()})
 
+    def dependents(self, identifier: str) -> list[str]:
+        return []
+
     def below(self, strong: str) -> list[str]:
         return [weak for above, weak in self.edges if above == strong]
 

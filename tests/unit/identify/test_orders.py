@@ -192,3 +192,12 @@ def test_from_nothing_orders_hold_as_before() -> None:
     assert again.who(PHONE) == UNASSIGNED
     assert again.withdraw("o1").state == "accepted"
     assert again.who(COOKIE).owners == (A,)
+
+
+def test_whoever_is_joined_into_a_test_account_follows_it() -> None:
+    stage = Stage(Caps(reach=1))
+    stage.handle(said(A, PHONE), said(A, COOKIE))
+    stage.join(EMAIL, A)
+    assert stage.who(EMAIL) == Assignment(0, (A,))
+    stage.join(A, B)  # it stands alone before and after
+    assert stage.who(EMAIL) == Assignment(0, (B,))
