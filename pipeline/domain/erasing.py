@@ -84,7 +84,9 @@ class Erasing:
 
         The names of those whom the new assignment does not know any more go from all that is from before.
         """
-        if _erased_part(new) in ((), _erased_part(old)):
+        part = _erased_part(new)
+        unsettled = new.owners[:1] == old.owners[:1] and old.sessions.keys() - new.sessions.keys()  # by an order
+        if not part or (part == _erased_part(old) and not unsettled):
             return []
         at = max(map(erased_at, _erased_persons(new)))
         left = persons(old) - persons(new)

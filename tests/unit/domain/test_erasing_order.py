@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.domain import records, rollup
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assigned, Assignment, Erased, Message, Misfiled, Scrub, erased_person, receiver
-from pipeline.domain.profile import Work
+from pipeline.domain.profile import Work, advance
 from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import ScoreRow, is_retraction, piece, rows
@@ -239,3 +239,14 @@ def test_of_a_device_that_was_theirs_alone_nothing_is_left_anywhere(chance: rand
     assert profiles.shown(B) == []
     assert profiles.sweep(Concern([A, ME], AT, version=7)).found == {}
     assert profiles.figures(B) == {}
+
+
+def test_what_a_parting_gives_to_the_erased_goes_as_well() -> None:
+    shared = Assignment(1, (GONE, A, B), NOON + 9 * HOUR, {"s1": A, "s2": B}, (A, B), ambiguous=True)
+    parted = Assignment(2, (GONE, A), NOON + 9 * HOUR, {"s1": A}, (A,), ambiguous=True)
+    state = DictState()
+    session = made(ME, session_id="s2")
+    advance(state, [Misfiled(session), Assigned(ME, shared)], WIDE)
+    assert Held(state, ME).kept != {}
+    advance(state, [Assigned(ME, parted)], WIDE)
+    assert Held(state, ME).kept == {}
