@@ -1,7 +1,7 @@
 # Throughline. Needs Python 3.11, 3.12 or 3.13 and nothing else; everything it fetches goes into .venv
 # and the cache of downloads (~/.cache/throughline).
 
-.PHONY: help demo up test check bench storm locks runtime dev clean
+.PHONY: help demo up test check bench storm fuzz locks runtime dev clean
 .DEFAULT_GOAL := help
 
 # The first Python that fits. Another one: make PYTHON=/path/to/python3.12 demo
@@ -35,6 +35,9 @@ bench: dev ## measure throughput, latency and memory here
 
 storm: dev ## events through workers that are killed and frozen, compared with the truth
 	@$(BIN)/python -m tests.system.storm
+
+fuzz: dev ## look for worlds where the network and the oracle differ: make fuzz MINUTES=10
+	@$(BIN)/python -m tests.fuzz $(or $(MINUTES),10)
 
 locks: ## resolve the dependencies of pyproject.toml anew (needs uv)
 	@for extra in "" "--extra dev"; do uv pip compile pyproject.toml --extra build $$extra --universal \

@@ -29,7 +29,7 @@ from pipeline.domain.shelves import arrange
 from pipeline.domain.state import DictState
 from pipeline.domain.validate import interaction
 from pipeline.engine.batch import Batch
-from pipeline.identify import orders
+from pipeline.identify import erasing, orders
 from pipeline.identify.process import Identify
 from pipeline.partition import partition_of
 from pipeline.stitch.process import Stitch
@@ -219,15 +219,22 @@ class Network:
                 found[x.identifier, x.source, x.event_id] = x
         return found
 
-    def lent(self, identifiers: Iterable[str]) -> set[Key]:
-        """All copies of interactions that these profiles have from others."""
-        found = set()
+    def lent(self, identifiers: Iterable[str]) -> dict[Key, Interaction]:
+        """All interactions that these profiles have from others."""
+        found = {}
         for identifier in identifiers:
             state = DictState()
             state.data = self.states[partition_of(identifier, PARTITIONS)]
             for lent in Held(state, identifier).lent.values():
-                found.add((lent.interaction.identifier, *lent.interaction.event))
+                x = lent.interaction
+                found[x.identifier, x.source, x.event_id] = x
         return found
+
+    def scope(self, order_id: str) -> erasing.Scope | None:
+        """Whom an erasure concerns."""
+        state = DictState()
+        state.data = self.states[IDENTIFY]
+        return erasing.scope(state, order_id)
 
     def ordered(self, order_id: str) -> orders.Ordered | None:
         """What became of an order."""
@@ -239,9 +246,10 @@ class Network:
 
     @property
     def identities(self) -> dict[str, dict[str, Any]]:
-        """Identifier → row without its version."""
+        """Identifier → row without its version, of all that have an owner or are ambiguous."""
         rows = self.outputs[IDENTITIES.name].values()
-        return {row["identifier"]: {k: v for k, v in row.items() if k != "version"} for row in rows}
+        known = (row for row in rows if row["owners"] or row["ambiguous"])
+        return {row["identifier"]: {k: v for k, v in row.items() if k != "version"} for row in known}
 
     @property
     def alone(self) -> set[str]:

@@ -167,6 +167,8 @@ class WhoIsWho:
     def _over(self, name: str) -> str:
         """The cap that its evidence alone exceeds."""
         limits, orders = self._limits, self._orders
+        if name.startswith("erased:"):
+            return ""
         if (name, "links") in orders.stuck or len({each.strong for each in self._above[name]}) > limits.links:
             return "links"
         reach = limits.freed_reach if name in orders.freed else limits.reach
@@ -220,9 +222,10 @@ def strangers(
     for each in copies:
         says[each.identifier].update(each.links)
         if each.session_id and each.identifier.startswith("customer:") and each.identifier not in ordered.unheard:
+            customer = _end(each.identifier, joins)
             for weak in each.links:
-                if (weak, each.identifier) not in ordered.unsaid:
-                    named[weak, each.session_id].add(_end(each.identifier, joins))
+                if not {(weak, each.identifier), (weak, customer)} & set(ordered.unsaid):
+                    named[weak, each.session_id].add(customer)
 
     def reached(start: str) -> set[str]:
         found: set[str] = set()

@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from pipeline.domain.interaction import NAMESPACES, Interaction
 from pipeline.domain.orders import Erase, Free, Join, Order, Part, Unblock, Withdraw
 from tests.oracle import NOBODY, InForce, Key, Limits, Said, Truth, WhoIsWho, sessions_of, told, whose
@@ -54,7 +56,7 @@ class Story:
     freed: set[str] = field(default_factory=set)
     said: set[Said] = field(default_factory=set)
     stored: dict[Key, Interaction] = field(default_factory=dict)
-    heard: list[Interaction] = field(default_factory=list)  # all but what came from before an erasure, or was blocked
+    heard: list[Interaction] = field(default_factory=list)  # but for what came from before an erasure, or was blocked
     sunk: Counter[tuple[int, str, str]] = field(default_factory=Counter)  # erased, and counted in its cell
     unsure: Counter[tuple[int, str, str]] = field(
         default_factory=Counter
@@ -78,8 +80,7 @@ class Story:
             owner = whose(x, everyone.who(x.identifier).is_)
             if not self._accepts(x.identifier, x) or _is_gone(x, owner):
                 continue
-            self.heard.append(x)
-            self._witness(x)
+            self.heard.append(msgspec.structs.replace(x, links=self._witness(x)))
             key = (x.identifier, *x.event)
             former = self.stored.get(key, x)
             self.stored[key] = min((former, x), key=lambda copy: copy.precedence)
@@ -148,15 +149,17 @@ class Story:
 
     # Evidence.
 
-    def _witness(self, x: Interaction) -> None:
-        """What a copy shows, unless it is about somebody who was erased after it, or is blocked."""
+    def _witness(self, x: Interaction) -> tuple[str, ...]:
+        """What a copy shows: its links, but for those about somebody who was erased after it, or is blocked."""
         since = min(x.since, x.linked_at)
-        self.said |= {
-            Said(x.linked_at, x.identifier, weak, x.session_id)
+        links = tuple(
+            weak
             for weak in x.links
             if not {x.identifier, weak} & self.blocked
             and all(since >= self.before.get(name, 0) for name in (x.identifier, weak))
-        }
+        )
+        self.said |= {Said(x.linked_at, x.identifier, weak, x.session_id) for weak in links}
+        return links
 
     def _note_stuck(self) -> None:
         for name in {each.weak for each in self.said}:
