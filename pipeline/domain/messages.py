@@ -59,6 +59,8 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
         return is_erased(owner) and x.since < erased_at(owner)
 
 
+NEVER = (1 << 63) - 1  # ms: a time that does not come
+
 ERASED = "erased"  # the namespace of those who were erased: it points at nobody
 
 
@@ -143,11 +145,12 @@ class Scrub(msgspec.Struct, frozen=True, array_like=True, tag="c"):
 class Unsaid(msgspec.Struct, frozen=True, array_like=True, tag="u"):
     """`identify` tells the profile `to` that it does not know what it was told of a weaker identifier.
 
-    That was erased, or is blocked: what shows the two together afterwards is to be told again.
+    That was erased, or is blocked: what shows the two together from `before` on is to be told again.
     """
 
     to: str
     weak: str
+    before: int  # ms; NEVER where it is blocked
 
 
 Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub | Unsaid

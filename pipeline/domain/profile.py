@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pipeline.domain import records
 from pipeline.domain.consent import ANALYSIS, refuses
 from pipeline.domain.erasing import Erasing, refused
+from pipeline.domain.hearing import Hearing
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.leaving import let_go
 from pipeline.domain.ledger import learn, retell, wiped
@@ -38,6 +39,7 @@ from pipeline.domain.messages import (
     Misfiled,
     Scrub,
     Slice,
+    Unsaid,
     is_erased,
 )
 from pipeline.domain.opened import NOTHING_RECALLED, Opened, Profile, Seal
@@ -93,6 +95,7 @@ class Work:
         self._open = self._opened.open
         self._witness = Witness(state, rules.alias_sessions)
         self._erasing = Erasing(state)
+        self._hearing = Hearing(state, seal)
 
     def knows(self, identifier: str) -> bool:
         """Whether this partition has that profile already (so it is the right one, without asking the hash)."""
@@ -112,8 +115,8 @@ class Work:
             self._forget(message)
         elif isinstance(message, Scrub):
             self._scrub(message)
-        elif self.knows(message.to):
-            self._witness.forget(self._open(message.to), message.weak)
+        else:
+            self._unsay(message)
 
     def store(self, x: Interaction) -> None:
         """File an interaction under its own identifier."""
@@ -197,7 +200,7 @@ class Work:
     def _assign(self, message: Assigned) -> None:
         """A newer word of identify: tell everyone whom it or the one before names what is theirs now."""
         profile = self._open(message.to)
-        old, new = self._own(profile), message.assignment
+        old, new = self._hearing.own(profile), message.assignment
         if new.version <= old.version:
             return
         profile.assignment = new
@@ -208,7 +211,7 @@ class Work:
         if says:
             self._state.put(key, encode(new))
         else:
-            self._hear_nothing(profile, message.to, new.version, key)
+            self._hearing.hush(profile, message.to, new.version, key)
         self.step.changed.add(profile.identifier)
         self.step.messages += self._erasing.share(profile, old, new)
         given: dict[str, list[Interaction]] = {p: [] for p in sorted((persons(old) | persons(new)) - {message.to})}
@@ -226,24 +229,6 @@ class Work:
             concerns = concerning(new, person)
             self.step.messages += slices(person, message.to, concerns, interactions, self._rules.slice_bytes)
 
-    def _own(self, profile: Profile) -> Assignment:
-        """The newest that identify has said to a profile."""
-        if profile.assignment is None:
-            profile.assignment = self._heard(profile, profile.identifier)
-        return profile.assignment
-
-    def _heard(self, profile: Profile, sender: str) -> Assignment:
-        """The newest word that said nothing."""
-        seal = self._opened.seal
-        return Assignment(records.heard(self._state, seal(profile.identifier), seal(sender)))
-
-    def _hear_nothing(self, profile: Profile, sender: str, version: int, instead: bytes) -> None:
-        """Note the version of a word that says nothing, in the place of a record that did."""
-        seal = self._opened.seal
-        self._state.put(records.heard_key(seal(profile.identifier), seal(sender)), encode(version))
-        if self._state.get(instead) is not None:
-            self._state.put(instead, None)
-
     def _lend(self, profile: Profile, person: str, x: Interaction) -> None:
         """Send another person one interaction, of theirs or of which they have a copy."""
         assignment = profile.assignment or UNASSIGNED
@@ -258,7 +243,9 @@ class Work:
         profile = self._open(message.to)
         sender = profile.prefix + records.SENDER + records.name(message.sender)
         data = self._state.get(sender)
-        known = records.decode_sender(data).assignment if data is not None else self._heard(profile, message.sender)
+        known = (
+            records.decode_sender(data).assignment if data is not None else self._hearing.quiet(profile, message.sender)
+        )
         if message.whole and message.assignment.version > known.version:
             known = message.assignment
             blocked = profile.erasure is not None and profile.erasure.blocked
@@ -266,7 +253,7 @@ class Work:
             if profile.identifier in persons(known) and not blocked:
                 self._state.put(sender, encode(Sender(message.sender, known)))
             else:
-                self._hear_nothing(profile, message.sender, known.version, sender)
+                self._hearing.hush(profile, message.sender, known.version, sender)
                 self._erasing.end(profile, message.sender, known.version)
             self.step.changed.add(profile.identifier)
         gives = profile.identifier in persons(known)
@@ -329,6 +316,16 @@ class Work:
         """What was erased is not to be named here either."""
         if self.knows(message.to) and self._erasing.scrub(self._open(message.to), message):
             self.step.changed.add(message.to)
+
+    def _unsay(self, message: Unsaid) -> None:
+        """What was told of a weaker identifier is to be told again: what is here at once."""
+        if not self.knows(message.to):
+            return
+        profile = self._open(message.to)
+        self._witness.forget(profile, message.weak)
+        for x in self._erasing.remaining(profile):
+            if message.weak in x.links and x.since >= message.before:
+                self.step.evidence += self._witness.evidence(profile, x)
 
     # The person's evidence, and what can leave.
 

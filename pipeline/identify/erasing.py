@@ -17,8 +17,9 @@ import msgspec
 from pipeline.domain.messages import erased_person, is_erased
 from pipeline.domain.orders import Erase
 from pipeline.domain.state import Reading
-from pipeline.identify.known import Erasure, Known
+from pipeline.identify.known import Known
 from pipeline.identify.orders import Book, Ordered, Refused
+from pipeline.identify.records import Erasure
 
 WEAKER_MAX = 10_000  # below one person: more is no person, and would be too much for one transaction
 
@@ -79,12 +80,13 @@ class Erasing:
         done = Scope(order.at, order.block, erased_person(order.at, order.order_id), whole, shared)
         for each in whole:
             self._end_orders(each)
-        for each in whole:
-            self._cut(each, counting, set(whole), done.placeholder)
+        persons = set(whole)
         for each in whole:
             seal = known.seal(each)
             before = max(order.at, known.erased_before(seal))
-            known.set_erasure(seal, Erasure(before, order.block, self._ordered.number))
+            erasure = Erasure(before, order.block, self._ordered.number)
+            known.set_erasure(seal, erasure)
+            self._cut(each, erasure.spoken, counting, persons, done.placeholder)
         known.state.put(b"e" + order.order_id.encode(), _encode(done))
         return done
 
@@ -121,7 +123,9 @@ class Erasing:
         start = self._order.person
         return all(start not in (parted, self._book.owner(parted)) for parted in self._known.record(weak).parted)
 
-    def _cut(self, identifier: str, counting: set[tuple[str, str]], whole: set[str], placeholder: str) -> None:
+    def _cut(
+        self, identifier: str, spoken: int, counting: set[tuple[str, str]], whole: set[str], placeholder: str
+    ) -> None:
         known = self._known
         above = list(known.record(identifier).above)
         if known.record(identifier).links > known.caps.links:  # edges beyond the cap are known from above only
@@ -129,7 +133,7 @@ class Erasing:
         for strong in above:
             known.cut(strong, identifier)
             if strong not in whole and not is_erased(strong):
-                known.unsaid[strong, identifier] = None
+                known.unsaid[strong, identifier] = spoken
         for weak in known.weaker(identifier):
             nameless = (identifier, weak) in counting and weak not in whole
             known.cut(identifier, weak, placeholder if nameless else "")

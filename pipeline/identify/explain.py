@@ -9,8 +9,8 @@ from pipeline.domain.messages import UNASSIGNED, is_erased
 from pipeline.domain.slices import persons
 from pipeline.domain.state import Reading
 from pipeline.identify.erasing import Scope
-from pipeline.identify.known import Edge, Record, decode_record, decode_session
 from pipeline.identify.orders import Changed, Ordered, find
+from pipeline.identify.records import Edge, Record, decode_record, decode_session
 from pipeline.identify.words import rule
 
 IDENTIFIERS_MAX = 1_000

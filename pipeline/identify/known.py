@@ -29,94 +29,23 @@ import msgspec
 from pipeline.domain.identity import CAPS, Caps, Facts, Link, Outcome
 from pipeline.domain.messages import UNASSIGNED, Assignment, Evidence, is_erased
 from pipeline.domain.state import State
+from pipeline.identify.records import (
+    Cache,
+    Counters,
+    Edge,
+    Entry,
+    Erasure,
+    Record,
+    decode_counters,
+    decode_erasure,
+    decode_record,
+    decode_session,
+)
 
-CACHE_WEIGHT = 400_000  # links and sessions kept decoded; some 60 MB
 _COUNTERS = b"n"
 _MARK = b"1"
 
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Edge(msgspec.Struct, array_like=True, gc=False):
-    """The earliest evidence between two identifiers, or the earliest in one session."""
-
-    at: int  # ms
-    source: str = ""
-    event_id: str = ""
-    session_id: str = ""
-
-
-class Record(msgspec.Struct, array_like=True):
-    """One identifier."""
-
-    above: dict[str, Edge] = {}  # stronger identifier → the earliest evidence
-    assignment: Assignment | None = None
-    links: int = 0  # stronger ones there ever were; those beyond the cap are not in `above`
-    reach: int = 0  # weaker ones that evidence leads to
-    sessions: int = 0  # with evidence; those beyond the cap are not kept
-    alone: str = ""  # the cap because of which it stands alone
-    alone_at: int = 0  # since when, ms
-    freed: str = ""  # the order that widened its caps
-    joined: str = ""  # whose person's it was ordered to be
-    joined_by: str = ""  # the order that did
-    parted: dict[str, str] = {}  # person from whom it was parted → the order that did
-
-
-class Counters(msgspec.Struct, array_like=True):
-    """What is counted for ever."""
-
-    version: int = 0  # of the newest assignment
-    orders: int = 0
-    erasures: int = 0
-
-
-class Erasure(msgspec.Struct, array_like=True, gc=False):
-    """What is known of an erased identifier."""
-
-    before: int  # ms
-    blocked: bool
-    number: int  # of the newest order about it
-
-
-decode_record = msgspec.msgpack.Decoder(Record).decode
-decode_session = msgspec.msgpack.Decoder(dict[str, Edge]).decode
-_decode_erasure = msgspec.msgpack.Decoder(Erasure).decode
-_decode_counters = msgspec.msgpack.Decoder(Counters).decode
-
-
-class Entry:
-    """A record in the cache. `sessions` (strong → sessions) is None until they were read."""
-
-    __slots__ = ("record", "sessions", "weight")
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.sessions: dict[str, set[str]] | None = None
-        self.weight = 1 + len(record.above)
-
-
-class Cache:
-    """Entries by identifier, least recently used first; bounded by their weight."""
-
-    def __init__(self, weight_max: int = CACHE_WEIGHT) -> None:
-        self._weight_max = weight_max
-        self._weight = 0
-        self._entries: dict[str, Entry] = {}
-
-    def take(self, identifier: str) -> Entry | None:
-        """Remove and return an entry: whoever uses it gives it back with `give`."""
-        entry = self._entries.pop(identifier, None)
-        if entry is not None:
-            self._weight -= entry.weight
-        return entry
-
-    def give(self, identifier: str, entry: Entry) -> None:
-        """Keep an entry as the most recently used; forget others where it gets too much."""
-        entry.weight = 1 + len(entry.record.above) + sum(map(len, (entry.sessions or {}).values()))
-        self._entries[identifier] = entry
-        self._weight += entry.weight
-        while self._weight > self._weight_max and self._entries:
-            self._weight -= self._entries.pop(next(iter(self._entries))).weight
 
 
 class Known:
@@ -129,9 +58,9 @@ class Known:
         self.state = state
         self.caps = caps
         self.pending: set[str] = set()
-        self.unsaid: dict[tuple[str, str], None] = {}  # (strong, weak): what the strong one told is not known any more
+        self.unsaid: dict[tuple[str, str], int] = {}  # (strong, weak) → from when (ms) to tell again
         data = state.get(_COUNTERS)
-        self.counters = _decode_counters(data) if data else Counters()
+        self.counters = decode_counters(data) if data else Counters()
         self._written = data
         self._cache = cache
         self._seal = seal
@@ -148,9 +77,10 @@ class Known:
     def learn(self, evidence: Evidence) -> None:
         """Remember evidence, unless it is about somebody who was erased after it."""
         strong, weak, at = evidence.strong, evidence.weak, evidence.occurred_at
-        if self.counters.erasures and (outlived := self._outlived(evidence)):
-            if outlived == weak:
-                self.unsaid[strong, weak] = None
+        if self.counters.erasures and (outlived := self._outlived(evidence)) is not None:
+            identifier, erasure = outlived
+            if identifier == weak:
+                self.unsaid[strong, weak] = erasure.spoken
             return
         entry = self._entry(weak)
         above = entry.record.above
@@ -166,14 +96,14 @@ class Known:
             # With one stronger identifier there is one owner at most, and no session is asked about.
             self.pending.add(weak)
 
-    def _outlived(self, evidence: Evidence) -> str:
-        """Which of its two was erased after the event, or is blocked; '' where none was."""
+    def _outlived(self, evidence: Evidence) -> tuple[str, Erasure] | None:
+        """Which of its two was erased after the event, or is blocked, and the erasure."""
         since = min(evidence.since or evidence.occurred_at, evidence.occurred_at)
         for identifier in (evidence.strong, evidence.weak):
             erasure = self.erasure(identifier)
             if erasure is not None and (erasure.blocked or since < erasure.before):
-                return identifier
-        return ""
+                return identifier, erasure
+        return None
 
     def _connect(self, entry: Entry, strong: str, weak: str) -> bool:
         """Count a new edge. False where it is one too many to be kept."""
@@ -361,7 +291,7 @@ class Known:
     def erasure_of(self, seal: bytes) -> Erasure | None:
         """The same by its seal."""
         data = self.state.get(b"z" + seal)
-        return _decode_erasure(data) if data is not None else None
+        return decode_erasure(data) if data is not None else None
 
     def erased_before(self, seal: bytes) -> int:
         """Up to when the identifier with that seal was erased, in ms; 0: never."""

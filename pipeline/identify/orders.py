@@ -20,7 +20,8 @@ from pipeline.domain.identity import person
 from pipeline.domain.messages import is_erased
 from pipeline.domain.orders import Erase, Finish, Free, Join, Order, Part, Unblock, Withdraw
 from pipeline.domain.state import State
-from pipeline.identify.known import Erasure, Known
+from pipeline.identify.known import Known
+from pipeline.identify.records import Erasure
 
 CHAIN_MAX = 32  # joins one after the other
 CHANGES_MAX = 2_000  # kept with an order

@@ -22,8 +22,9 @@ from pipeline.domain.orders import Erase, Finish, Order, Unblock, Withdraw
 from pipeline.domain.slices import persons
 from pipeline.engine.batch import Batch
 from pipeline.identify import erasing, recall, words
-from pipeline.identify.known import Cache, Known
+from pipeline.identify.known import Known
 from pipeline.identify.orders import CHANGES_MAX, Book, Changed, Ordered, Refused, find
+from pipeline.identify.records import Cache
 from pipeline.partition import partition_of
 from pipeline.topics import ALERTS, IDENTITIES, IDENTITY_ORDERS, INBOX
 
@@ -83,8 +84,8 @@ class Identify:
             if count % PAUSE_EVERY == 0:
                 yield
         yield from work.settle(None)
-        for strong, weak in work.known.unsaid:
-            self.publish(batch, INBOX.name, strong, encode(Unsaid(strong, weak)))
+        for (strong, weak), before in work.known.unsaid.items():
+            self.publish(batch, INBOX.name, strong, encode(Unsaid(strong, weak, before)))
         work.known.write()
 
     def publish(self, batch: Batch, topic: str, identifier: str, value: bytes | None) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from pipeline.identify.known import Erasure, Known
+from pipeline.identify.known import Known
 from pipeline.identify.orders import Ordered, keep
+from pipeline.identify.records import Erasure
 
 
 class Recalled(msgspec.Struct):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.domain.identity import Caps
 from pipeline.domain.messages import Assignment, is_erased
-from pipeline.identify.known import Record
+from pipeline.identify.records import Record
 
 #: Why an identifier stands alone.
 ALONE = {

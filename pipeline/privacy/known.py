@@ -13,8 +13,8 @@ import msgspec
 
 from pipeline.domain.messages import UNASSIGNED
 from pipeline.identify import recall
-from pipeline.identify.known import Edge, decode_record, decode_session
 from pipeline.identify.orders import Ordered
+from pipeline.identify.records import Edge, decode_record, decode_session
 from pipeline.privacy.remains import Judge, Unread, names
 from pipeline.privacy.scope import Scope
 from pipeline.topics import IDENTIFY_CHANGELOG, IDENTITY_ORDERS

@@ -17,6 +17,7 @@ from pipeline.domain.messages import (
     Misfiled,
     Scrub,
     Slice,
+    Unsaid,
     erased_person,
 )
 from pipeline.domain.profile import Step, Work, advance
@@ -144,6 +145,15 @@ def test_a_state_from_nothing_is_told_beside_it() -> None:
     work.store(new())
     assert work.step.dropped == {"erased": 1}
     assert [x.event_id for x, _ in work.step.entries] == ["new"]
+
+
+def test_who_was_told_of_an_erased_identifier_tells_again() -> None:
+    state = DictState()
+    run(state, Misfiled(new(B, links=(ME, "phone:k1.p"), session_id="s")))
+    assert run(state, Unsaid(B, ME, AT + 1)).evidence == []  # from before that it would not be learnt
+    assert run(state, Unsaid(B, ME, AT)).evidence == [Evidence(B, ME, AT, "s", "shop", "new")]
+    assert run(state, Misfiled(new(B, "e2", links=(ME,), session_id="s"))).evidence == []
+    assert run(state, Unsaid("customer:nobody", ME, 0)).evidence == []
 
 
 # Copies elsewhere

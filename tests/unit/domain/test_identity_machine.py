@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from pipeline.domain.messages import Evidence, is_erased
 from pipeline.domain.orders import Order
 from pipeline.domain.rules import Rules
-from pipeline.identify.known import Record, decode_record
+from pipeline.identify.records import Record, decode_record
 from tests.identity_machine import Resting, Streaming
 from tests.network import IDENTIFY, Network, Spoil
 from tests.oracle_rows import SCORING

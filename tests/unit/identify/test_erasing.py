@@ -56,7 +56,7 @@ def test_older_evidence_does_not_come_back_and_newer_starts_afresh() -> None:
     stage.restart()
     before = dict(stage.state.data)
     assert len(stage.handle(said(A, COOKIE, 5, "s"), said(A, PHONE, 99), said(C, COOKIE, 7))) == 1
-    assert stage.unsaid == [Unsaid(C, COOKIE)]  # who was not erased is to tell it again, should it show again
+    assert stage.unsaid == [Unsaid(C, COOKIE, 100)]  # who was not erased is to tell it again, should it show again
     assert stage.state.data == before
     stage.handle(said(A, COOKIE, 100, "new"), said(A, PHONE, 120))
     assert stage.who(COOKIE).owners == (A,)
@@ -136,9 +136,9 @@ def test_whoever_stays_tells_again_what_they_told_of_the_erased() -> None:
     stage = Stage()
     stage.handle(said(A, PHONE, 1), said(B, PHONE, 2), said(PHONE, COOKIE, 3), said(A, COOKIE, 4))
     stage.erase(A, at=100)  # the cookie was hers alone, since the phone is ambiguous; the phone stays
-    assert stage.unsaid == [Unsaid(PHONE, COOKIE)]
+    assert stage.unsaid == [Unsaid(PHONE, COOKIE, 100)]
     stage.handle(said(PHONE, COOKIE, 99))  # late: not learnt, and not to be taken for told
-    assert stage.unsaid == [Unsaid(PHONE, COOKIE)] * 2
+    assert stage.unsaid == [Unsaid(PHONE, COOKIE, 100)] * 2
     stage.handle(said(A, COOKIE, 99))  # of the erased themselves nothing is left that could tell
     assert len(stage.unsaid) == 2
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline.domain.identity import assign, same
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Evidence, decode_message, encode
-from pipeline.identify.known import Cache, Edge, Entry, Record
 from pipeline.identify.process import Identify
+from pipeline.identify.records import Cache, Edge, Entry, Record
 from pipeline.topics import EVIDENCE, IDENTITIES, INBOX
 from tests.fakes import FakeBatch, FakeRecord, Sent
 from tests.strategies import worlds
