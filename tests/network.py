@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.domain import records
@@ -29,9 +30,10 @@ from pipeline.domain.shelves import arrange
 from pipeline.domain.state import DictState
 from pipeline.domain.validate import interaction
 from pipeline.engine.batch import Batch
-from pipeline.identify import erasing, orders
+from pipeline.identify import erasing, orders, recall
 from pipeline.identify.process import Identify
 from pipeline.partition import partition_of
+from pipeline.stitch import erasures
 from pipeline.stitch.process import Stitch
 from pipeline.topics import (
     ALERTS,
@@ -79,16 +81,22 @@ class Network:
         chance: random.Random,
         spoil: Spoil | None = None,
         caps: Caps = CAPS,
+        recalled: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
+        """`recalled`: what the topic identity.orders has, where all else is begun from nothing."""
         self.states: list[dict[bytes, bytes]] = [{} for _ in range(PARTITIONS + 1)]
         self.outputs: Outputs = defaultdict(dict)
         self.published: set[tuple[bytes | None, int]] = set()  # assignments: identifier and version
-        self.recalled: dict[bytes, bytes] = {}  # the compacted topic identity.orders
+        self.recalled = dict(recalled)  # the compacted topic identity.orders
         self._chance = chance
         self._spoil = spoil
         self._caches: list[dict[str, object]] = [{} for _ in range(PARTITIONS + 1)]
         self._queues: dict[tuple[str, int], list[FakeRecord]] = {}  # sender and receiving node → what waits
-        self._identify = Identify(CODEC, PARTITIONS, KEYRING.seal, caps=caps)
+        self._identify = Identify(
+            *(CODEC, PARTITIONS, KEYRING.seal),
+            caps=caps,
+            recalled=[recall.decode(value) for value in self.recalled.values()],
+        )
         self._offset = 0
         self.use(rules)
         self.send(copies)
@@ -98,7 +106,11 @@ class Network:
     def use(self, rules: Rules) -> None:
         """All workers start again, with these rules."""
         self._rules = rules
-        self._stitch = Stitch(CODEC, KEYRING, rules, PARTITIONS, REGION, seal=KEYRING.seal)
+        self._stitch = Stitch(
+            *(CODEC, KEYRING, rules, PARTITIONS, REGION),
+            seal=KEYRING.seal,
+            recalled=erasures.gather(self.recalled.values()),
+        )
         for node in range(PARTITIONS + 1):
             self.restart(node)
 

@@ -19,27 +19,20 @@ from pipeline.domain import records
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assignment, Erased, Forget, Scrub, erased_at, is_erased
 from pipeline.domain.opened import Profile
+from pipeline.domain.recalled import Seal
 from pipeline.domain.records import Erasure, Kept, Lent, encode
 from pipeline.domain.slices import persons
 from pipeline.domain.state import State
 
 FORGET_EVENTS = 4_096  # in one message, 16 bytes each
 
-_ERASED = "erased"
-
-
-def refused(profile: Profile, x: Interaction, owner: str) -> str:
-    """Why an interaction of the profile, which is `owner`'s, is not kept: 'erased', 'blocked'; '' where it is."""
-    if profile.erasure is not None and (why := profile.erasure.refuses(x.since)):
-        return why
-    return _ERASED if is_erased(owner) and x.since < erased_at(owner) else ""
-
 
 class Erasing:
     """What is taken away from profiles of one partition number during one batch."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, seal: Seal) -> None:
         self._state = state
+        self._seal = seal
 
     def erase(self, profile: Profile, message: Erased, seal: bytes) -> list[Forget] | None:
         """Take all that the erasure is about from a profile, its own and others'. None: it was known.
@@ -94,7 +87,7 @@ class Erasing:
         forget: dict[str, list[bytes]] = defaultdict(list)
         for key, kept in self._kept(profile):
             x = kept.interaction
-            if new.erases(x):
+            if profile.is_nameless(x, new.owner(me, x.session_id, x.occurred_at), self._seal):
                 self._take_kept(profile, key, kept, forget)
             elif x.since < at and not left.isdisjoint(kept.told):
                 told = tuple(person for person in kept.told if person not in left)
@@ -102,7 +95,7 @@ class Erasing:
         for key, value in list(self._state.scan(profile.prefix + records.SEEN)):
             seen = records.decode_seen(value)
             owner = new.owner(me, seen.session_id, seen.occurred_at)
-            if is_erased(owner) and seen.since < erased_at(owner):
+            if profile.is_nameless(seen, owner, self._seal):
                 self._take_seen(profile, key, seen.told, forget)
             elif seen.since < at and not left.isdisjoint(seen.told):
                 told = tuple(person for person in seen.told if person not in left)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pipeline.domain import records
 from pipeline.domain.messages import Assignment
-from pipeline.domain.opened import Profile, Seal
+from pipeline.domain.opened import Profile
+from pipeline.domain.recalled import Seal
 from pipeline.domain.records import encode
 from pipeline.domain.state import State
 

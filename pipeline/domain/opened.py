@@ -5,16 +5,14 @@ A profile is opened with what is known of its erasure, so that nothing has to be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 
 from pipeline.domain import records
-from pipeline.domain.messages import Assignment
-from pipeline.domain.records import Erasure, Head, Ledger
+from pipeline.domain.interaction import Interaction
+from pipeline.domain.messages import Assignment, Evidence, erased_at, is_erased
+from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal, Share
+from pipeline.domain.records import Erasure, Head, Ledger, Seen
 from pipeline.domain.state import State
-
-Seal = Callable[[str], bytes]
-
-NOTHING_RECALLED: Mapping[bytes, Erasure] = {}
 
 
 class Profile:
@@ -22,7 +20,7 @@ class Profile:
 
     __slots__ = (
         *("aliases", "assignment", "dirty", "erasure", "gone", "head", "identifier", "ledger"),
-        *("prefix", "since", "stale", "wiped"),
+        *("prefix", "recalled", "shares", "since", "stale", "wiped"),
     )
 
     def __init__(
@@ -35,6 +33,8 @@ class Profile:
         self.erasure = erasure  # None: it was never erased
         self.ledger: Ledger | None = None  # None: not read yet, in this batch
         self.aliases: dict[str, tuple[int, str]] = {}  # weaker identifier → its earliest time, its last session
+        self.recalled = NOTHING_RECALLED  # what the state may not know
+        self.shares: tuple[Share, ...] = ()  # and of that, what erased persons had of this one
         self.dirty = False  # in this batch
         self.stale = False  # the ledger must be made anew from the interactions
         self.since: int | None = None  # the first day whose row changes in this batch
@@ -47,6 +47,26 @@ class Profile:
             return self.identifier
         return self.assignment.owner(self.identifier, session_id, occurred_at)
 
+    def refuses(self, x: Interaction, owner: str, seal: Seal) -> str:
+        """Why an interaction, which is `owner`'s, is not kept: 'erased', 'blocked'; '' where it is."""
+        if self.erasure is not None and (why := self.erasure.refuses(x.since)):
+            return why
+        if self.is_nameless(x, owner, seal) or any(share.erases(x, seal) for share in self.shares):
+            return "erased"
+        return ""
+
+    def is_nameless(self, x: Interaction | Seen, owner: str, seal: Seal) -> bool:
+        """Whether an interaction is of somebody who was erased after it.
+
+        Where it is known what was theirs then, that alone decides: while all is read anew, assignments may give them
+        more for a moment than they have in the end.
+        """
+        if not is_erased(owner) or x.since >= erased_at(owner):
+            return False
+        if owner not in self.recalled.persons:
+            return True
+        return any(share.erases(x, seal) for share in self.shares if share.person == owner)
+
 
 class Opened:
     """The profiles of one partition number. `dirty` are those to be written at the end of the batch."""
@@ -56,9 +76,9 @@ class Opened:
         state: State,
         cache: dict[str, object] | None,
         seal: Seal,
-        recalled: Mapping[bytes, Erasure] = NOTHING_RECALLED,
+        recalled: Recalled = NOTHING_RECALLED,
     ) -> None:
-        """`recalled`: seal → an erasure that the state may not know, since it was begun from nothing."""
+        """`recalled`: erasures that the state may not know, since it was begun from nothing."""
         self.dirty: list[Profile] = []
         self.seal = seal
         self._state = state
@@ -104,6 +124,18 @@ class Opened:
         if head.version:
             stored = self._state.get(prefix + records.ASSIGNMENT)
             assignment = records.decode_assignment(stored) if stored is not None else None
-        erasure = records.erasure(self._state, self.seal(identifier), self._recalled)
+        seal = self.seal(identifier)
+        erasure = records.erasure(self._state, seal, self._recalled.erasures)
         profile = self._profiles[identifier] = Profile(identifier, prefix, head, assignment, erasure)
+        profile.recalled = self._recalled
+        profile.shares = self._recalled.shares.get(seal, ())
         return profile
+
+    def nameless(self, profile: Profile, x: Interaction, why: str) -> Iterator[Evidence]:
+        """What identify may not know of nameless owners, told again; `why` the event is not kept, or ''."""
+        for share in profile.shares:
+            if share.at is not None and share.person not in profile.aliases:
+                profile.aliases[share.person] = share.at, ""
+                yield Evidence(share.person, profile.identifier, share.at, "", "", "")
+        if why == "erased":
+            yield from self._recalled.evidence(x, self.seal)

@@ -18,12 +18,12 @@ Decisions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pipeline.domain import records
 from pipeline.domain.consent import ANALYSIS, refuses
-from pipeline.domain.erasing import Erasing, refused
+from pipeline.domain.erasing import Erasing
 from pipeline.domain.hearing import Hearing
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.leaving import let_go
@@ -42,8 +42,9 @@ from pipeline.domain.messages import (
     Unsaid,
     is_erased,
 )
-from pipeline.domain.opened import NOTHING_RECALLED, Opened, Profile, Seal
-from pipeline.domain.records import UNCOUNTED, Erasure, Held, Kept, Ledger, Lent, Seen, Sender, encode
+from pipeline.domain.opened import Opened, Profile
+from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal
+from pipeline.domain.records import UNCOUNTED, Held, Kept, Ledger, Lent, Seen, Sender, encode
 from pipeline.domain.rollup import Rollup
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import Experience, ScoreRow, is_retraction, piece, rows
@@ -81,7 +82,7 @@ class Work:
         rules: Rules,
         cache: dict[str, object] | None = None,
         seal: Seal = records.name,
-        recalled: Mapping[bytes, Erasure] = NOTHING_RECALLED,
+        recalled: Recalled = NOTHING_RECALLED,
     ) -> None:
         """`seal` gives what an erased identifier is known by (by default for tests: without a secret).
 
@@ -94,7 +95,7 @@ class Work:
         self._opened = Opened(state, cache, seal, recalled)
         self._open = self._opened.open
         self._witness = Witness(state, rules.alias_sessions)
-        self._erasing = Erasing(state)
+        self._erasing = Erasing(state, seal)
         self._hearing = Hearing(state, seal)
 
     def knows(self, identifier: str) -> bool:
@@ -124,8 +125,12 @@ class Work:
         head = profile.head
         rules = self._rules
         owner = profile.owner(x.session_id, x.occurred_at)
-        if profile.erasure is not None or owner != x.identifier:
-            if why := refused(profile, x, owner):
+        if profile.erasure is not None or owner != x.identifier or profile.shares:
+            why = profile.refuses(x, owner, self._opened.seal)
+            self.step.evidence += self._opened.nameless(profile, x, why)
+            if why:
+                if profile.shares and profile.erasure is None:  # it is of others too: what they told is not erased
+                    self.step.evidence += self._witness.evidence(profile, x)
                 self.step.dropped[why] += 1
                 return
             if is_erased(owner):  # it came afterwards

@@ -12,11 +12,15 @@ count (it was parted from them, or they stood alone), they had no part, and noth
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from pipeline.domain.messages import erased_person, is_erased
 from pipeline.domain.orders import Erase
+from pipeline.domain.recalled import share
 from pipeline.domain.state import Reading
+from pipeline.identify import recall
 from pipeline.identify.known import Known
 from pipeline.identify.orders import Book, Ordered, Refused
 from pipeline.identify.records import Erasure
@@ -59,6 +63,7 @@ class Erasing:
         self._order = order
         self._ordered = ordered
         self.ended: list[str] = []
+        self.counting: set[tuple[str, str]] = set()  # (one of theirs, a weaker one) where the evidence counted
 
     def run(self) -> Scope:
         """Erase from evidence and orders; the caller tells the profiles. Raises Refused before it changes anything."""
@@ -74,6 +79,7 @@ class Erasing:
             raise Refused(f"{order.person} is {owner}: erase that person.")
         whole = self._whole()
         counting = {(each, weak) for each in whole for weak in known.weaker(each) if self._counts(each, weak)}
+        self.counting = counting
         shared = sorted({weak for _, weak in counting}.difference(whole))
         if len(shared) > WEAKER_MAX:
             raise Refused(f"{order.person} stands over more than {WEAKER_MAX} identifiers: it is no person.")
@@ -89,6 +95,28 @@ class Erasing:
             self._cut(each, erasure.spoken, counting, persons, done.placeholder)
         known.state.put(b"e" + order.order_id.encode(), _encode(done))
         return done
+
+    def shares(self) -> Iterator[tuple[str, bytes]]:
+        """What is kept of how they shared, once everything is settled: records of identity.orders by their keys."""
+        known, order = self._known, self._order
+        person = erased_person(order.at, order.order_id)
+        by: dict[str, set[bytes]] = {}
+        for strong, weak in self.counting:
+            by.setdefault(weak, set()).add(known.seal(strong))
+        waiting = sorted(by)
+        while waiting:
+            weak = waiting.pop()
+            assignment = known.outcome(weak).assignment
+            if person not in assignment.owners and person not in assignment.sessions.values():
+                continue
+            edge = known.record(weak).above.get(person)
+            told = share(person, edge.at if edge else None, frozenset(by[weak]), assignment, known.seal)
+            yield recall.shared(self._ordered, known.seal(weak), told)
+            if assignment.owners == (person,):  # what is below may be theirs by way of it
+                for below in known.below(weak):
+                    if below not in by:
+                        by[below] = set()
+                        waiting.append(below)
 
     def _whole(self) -> list[str]:
         """The person, and all whose only owner it is."""

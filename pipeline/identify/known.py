@@ -79,14 +79,17 @@ class Known:
         strong, weak, at = evidence.strong, evidence.weak, evidence.occurred_at
         if self.counters.erasures and (outlived := self._outlived(evidence)) is not None:
             identifier, erasure = outlived
-            if identifier == weak:
+            if identifier == weak and not is_erased(strong):
                 self.unsaid[strong, weak] = erasure.spoken
             return
         entry = self._entry(weak)
         above = entry.record.above
         edge = above.get(strong)
-        if edge is None and not self._connect(entry, strong, weak):
-            return
+        if edge is None:
+            if is_erased(strong):  # a nameless owner, told again: nothing else is known of it
+                entry.record.links += 1
+            elif not self._connect(entry, strong, weak):
+                return
         if edge is None or (at, evidence.source, evidence.event_id) < (edge.at, edge.source, edge.event_id):
             above[strong] = Edge(at, evidence.source, evidence.event_id, evidence.session_id)
             self._changed.add(weak)

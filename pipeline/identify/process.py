@@ -17,7 +17,17 @@ import msgspec
 
 from pipeline.domain.identity import CAPS, Caps, Change, check, ranks, reassign, same
 from pipeline.domain.interaction import NAMESPACES
-from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Erased, Evidence, Unsaid, decode_said, encode
+from pipeline.domain.messages import (
+    UNASSIGNED,
+    Assigned,
+    Assignment,
+    Erased,
+    Evidence,
+    Unsaid,
+    decode_said,
+    encode,
+    is_erased,
+)
 from pipeline.domain.orders import Erase, Finish, Order, Unblock, Withdraw
 from pipeline.domain.slices import persons
 from pipeline.engine.batch import Batch
@@ -76,7 +86,8 @@ class Identify:
             said = decode_said(record.value)
             work.at = record.timestamp
             if isinstance(said, Evidence):
-                check(said.strong, said.weak, self.order)
+                if not is_erased(said.strong):
+                    check(said.strong, said.weak, self.order)
                 work.known.learn(said)
             else:
                 yield from work.settle(None)
@@ -135,9 +146,10 @@ class _Work:
         ordered = self._book.enter(order)
         if ordered is None:
             return
+        erased: erasing.Erasing | None = None
         try:
             if isinstance(order, Erase):
-                self._erase(order, ordered)
+                erased = self._erase(order, ordered)
             else:
                 self._book.apply(order, ordered.number)
         except Refused as refused:
@@ -147,6 +159,9 @@ class _Work:
         yield from self.settle(ordered)
         self._book.keep(ordered)
         self._tell_others(order, ordered)
+        if erased is not None:
+            for key, value in erased.shares():
+                self._recall(key, value)
 
     def _tell_others(self, order: Order, ordered: Ordered) -> None:
         """Keep the order for whoever has to begin from nothing, and tell the profile where it is only a word to it."""
@@ -161,7 +176,7 @@ class _Work:
         elif not isinstance(order, Erase):
             self._recall(order.order_id, recall.order(ordered))
 
-    def _erase(self, order: Erase, ordered: Ordered) -> None:
+    def _erase(self, order: Erase, ordered: Ordered) -> erasing.Erasing:
         known, publish, batch = self.known, self._stage.publish, self._batch
         work = erasing.Erasing(known, self._book, order, ordered)
         scope = work.run()
@@ -179,6 +194,7 @@ class _Work:
         for order_id in work.ended:
             self._recall(order_id, None)
         self._recall(order.order_id, recall.erasure(ordered, order.at, order.block, seals))
+        return work
 
     def _finish(self, finish: Finish) -> None:
         ordered = find(self.known.state, finish.order_id)

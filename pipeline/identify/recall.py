@@ -11,21 +11,29 @@ from typing import Any
 
 import msgspec
 
+from pipeline.domain.recalled import Share
 from pipeline.identify.known import Known
 from pipeline.identify.orders import Ordered, keep
 from pipeline.identify.records import Erasure
 
 
-class Recalled(msgspec.Struct):
-    """One record of identity.orders, as JSON. Of an erasure: seals, and nobody's name."""
+class Recalled(msgspec.Struct, omit_defaults=True):
+    """One record of identity.orders, as JSON. Of an erasure: seals, and nobody's name; of a share as `Share`."""
 
-    kind: str  # 'join', 'part', 'free' or 'erase'
+    kind: str  # 'join', 'part', 'free', 'erase' or 'share': how the erased person shared one identifier
     order_id: str
     number: int
     said: dict[str, Any] = {}
     before: int = 0  # ms
     blocked: bool = False
-    seals: list[str] = []  # in hex
+    seals: list[str] = []  # in hex, as all seals here
+    person: str = ""  # and what follows: of a share
+    at: int | None = None  # ms
+    by: list[str] = []
+    whole: bool = False
+    until: int | None = None  # ms
+    theirs: list[str] = []
+    others: list[str] = []
 
 
 _encode = msgspec.json.Encoder().encode
@@ -43,12 +51,22 @@ def erasure(ordered: Ordered, before: int, blocked: bool, seals: Iterable[bytes]
     return _encode(Recalled("erase", ordered.order_id, ordered.number, before=before, blocked=blocked, seals=hexed))
 
 
+def shared(ordered: Ordered, seal: bytes, share: Share) -> tuple[str, bytes]:
+    """What an erased person had of the identifier with that seal: the record's key, and the record."""
+    by, theirs, others = (sorted(each.hex() for each in seals) for seals in (share.by, share.theirs, share.others))
+    said = {"person": share.person, "at": share.at, "by": by, "whole": share.whole, "until": share.until}
+    record = Recalled("share", ordered.order_id, ordered.number, seals=[seal.hex()], theirs=theirs, others=others)
+    return f"{ordered.order_id}/{seal.hex()}", _encode(msgspec.structs.replace(record, **said))
+
+
 def apply(known: Known, recalled: Iterable[Recalled]) -> None:
     """Let them hold, before there is any evidence."""
     for each in sorted(recalled, key=lambda one: one.number):
         known.counters.orders = max(known.counters.orders, each.number)
         if each.kind == "erase":
             _erase(known, each)
+            continue
+        if each.kind == "share":  # stitch tells of it, where it reads what was shared
             continue
         said = each.said
         if each.kind == "join":

@@ -79,6 +79,7 @@ def order(value: bytes, renaming: Renaming) -> bytes:
     """A record of identity.orders: identifiers in what was ordered, seals of who was erased."""
     record = _order.decode(value)
     after = renaming.value(record)
-    if "seals" in after:
-        after["seals"] = [renaming.sealed(seal) for seal in after["seals"]]
+    for name in ("seals", "by"):
+        if name in after:
+            after[name] = [renaming.sealed(seal) for seal in after[name]]
     return _json.encode(after) if after != record else value

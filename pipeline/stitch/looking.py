@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.domain import exporting, records
 from pipeline.domain.messages import Scrub
-from pipeline.domain.opened import Seal
+from pipeline.domain.recalled import Seal
 from pipeline.domain.records import Erasure
 from pipeline.domain.sweeping import Concern, Shared, Sweep
 from pipeline.engine import Engine

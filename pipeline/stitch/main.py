@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline import catalogue, keys, logs
 from pipeline.domain.messages import Scrub
-from pipeline.domain.records import Erasure
+from pipeline.domain.recalled import Recalled
 from pipeline.domain.rules import Rules
 from pipeline.engine import Batch, Engine, EngineApp, Sent, Spec, paced, run_worker
 from pipeline.registry import Registry
@@ -77,10 +77,10 @@ def run(settings: Settings) -> None:
     engine = Engine(specification(settings), announce, ready)
     identity = catalogue.load(settings.schemas).policy
     keyring = keys.keyring(secrets, identity.placeholders)
-    recalled: dict[bytes, Erasure] = {}
+    recalled = Recalled()
     queries = Queries(
         *(engine, watch, policy, settings.partitions, secrets.worker_token, settings.host, settings.worker_port),
-        *(keyring.seal, recalled, tell),
+        *(keyring.seal, recalled.erasures, tell),
     )
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)

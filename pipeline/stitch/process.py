@@ -10,7 +10,7 @@ One Stitch serves all partitions of a worker; batches of different partitions ma
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -19,11 +19,11 @@ from pipeline.domain import messages, rollup
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, Interaction
 from pipeline.domain.messages import Misfiled
-from pipeline.domain.opened import NOTHING_RECALLED, Seal
 from pipeline.domain.policy import DEFAULT, Policy
 from pipeline.domain.profile import Step, Work
 from pipeline.domain.reasons import Reason, Rejected
-from pipeline.domain.records import Erasure, name
+from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal
+from pipeline.domain.records import name
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import ScoreRow
 from pipeline.domain.validate import interaction
@@ -62,7 +62,7 @@ class Stitch:
         region: str,
         watch: Callable[[set[str]], None] = _nobody,
         seal: Seal = name,
-        recalled: Mapping[bytes, Erasure] = NOTHING_RECALLED,
+        recalled: Recalled = NOTHING_RECALLED,
         policy: Policy = DEFAULT,
     ) -> None:
         """`partitions`: of the topics that stitch reads. `watch` hears which profiles changed, after the commit.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from pipeline.domain import view
-from pipeline.domain.opened import NOTHING_RECALLED, Seal
+from pipeline.domain.recalled import Seal
 from pipeline.domain.records import Erasure, name
 from pipeline.domain.rules import Rules
 from pipeline.engine import Engine, NotMine, Store
@@ -66,7 +67,7 @@ class Queries(Answering):
         host: str,
         port: int,
         seal: Seal = name,
-        recalled: Mapping[bytes, Erasure] = NOTHING_RECALLED,
+        recalled: Mapping[bytes, Erasure] = MappingProxyType({}),
         tell: Tell = to_nobody,
     ) -> None:
         """`seal`, `recalled` and `tell` as for `Looking`."""

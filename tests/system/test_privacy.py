@@ -330,9 +330,6 @@ def test_a_rebuild_from_the_events_brings_nothing_from_before(story: Story) -> N
     assert story.stored(f"event_id IN ('carol', 'again', {quoted(HERS)}) OR event_id LIKE 'later%'") == set()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what keeps a shared device's events from its other owner is not kept for a rebuild"
-)
 def test_nor_does_the_other_owner_of_a_device_inherit_by_a_rebuild(story: Story) -> None:
     gone(story)
 

@@ -118,12 +118,14 @@ def test_orders_and_the_seals_of_the_erased_are_renamed() -> None:
         "kind": "erase",
         "said": {"person": OLD},
         "seals": [FIRST.seal(each).hex() for each in (OLD, "customer:1")],
+        "by": [FIRST.seal(OLD).hex()],
     }
     renamed = msgspec.json.decode(order(msgspec.json.encode(record), RENAMING))
     assert renamed == {
         "kind": "erase",
         "said": {"person": NEW},
         "seals": [SECOND.seal(each).hex() for each in (NEW, "customer:1")],
+        "by": [SECOND.seal(NEW).hex()],
     }
 
 

@@ -21,6 +21,7 @@ from pipeline.domain.messages import (
     erased_person,
 )
 from pipeline.domain.profile import Step, Work, advance
+from pipeline.domain.recalled import Recalled
 from pipeline.domain.records import Erasure, Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import UNKNOWN, Score
@@ -140,7 +141,7 @@ def test_the_evidence_of_what_came_afterwards_is_told_anew() -> None:
 
 def test_a_state_from_nothing_is_told_beside_it() -> None:
     state = DictState()
-    work = Work(state, RULES, seal=records.name, recalled={records.name(A): Erasure(AT, False, 1)})
+    work = Work(state, RULES, seal=records.name, recalled=Recalled({records.name(A): Erasure(AT, False, 1)}))
     work.store(old())
     work.store(new())
     assert work.step.dropped == {"erased": 1}

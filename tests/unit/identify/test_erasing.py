@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
 from pipeline.domain.identity import Caps
 from pipeline.domain.messages import UNASSIGNED, Assignment, Erased, Unsaid
 from pipeline.identify import erasing, recall
-from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, Stage, said
+from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, Stage, said, seal
 
 
 def couple() -> Stage:
@@ -111,6 +113,30 @@ def test_from_nothing_the_erased_stay_erased() -> None:
     assert again.who(PHONE).owners == (B,)
     again.handle(said(A, COOKIE, 101))
     assert again.who(COOKIE).owners == (A,)
+
+
+def test_how_they_shared_is_kept_for_a_rebuild_by_seals_alone() -> None:
+    stage = couple()
+    stage.erase(A, at=100)
+    kept = {key: json.loads(value) for key, value in stage.orders.items() if value is not None}
+    shared = kept[f"o1/{seal(PHONE).hex()}"]
+    assert shared == {
+        "kind": "share",
+        "order_id": "o1",
+        "number": 1,
+        "person": "erased:100.o1",
+        "at": 6,
+        "until": 8,
+        "seals": [seal(PHONE).hex()],
+        "by": [seal(A).hex()],
+        "theirs": [seal("call1").hex()],
+        "others": [seal("call2").hex()],
+    }
+    again = Stage(recalled=[recall.decode(json.dumps(each).encode()) for each in kept.values()])
+    again.handle(said("erased:100.o1", PHONE, 6, "call1"), said(B, PHONE, 8, "call2"))  # as stitch tells it
+    assert again.who(PHONE).owners == ("erased:100.o1", B)
+    assert again.who(PHONE).sessions == {"call1": "erased:100.o1", "call2": B}
+    assert again.who("erased:100.o1") == UNASSIGNED
 
 
 def test_whom_it_was_parted_from_leaves_no_owner_behind() -> None:

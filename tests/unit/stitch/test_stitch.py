@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from pipeline.domain import messages, view
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.messages import Assigned, Assignment, Erased, Evidence, Message, Misfiled, Slice
+from pipeline.domain.recalled import Recalled
 from pipeline.domain.records import Erasure, name
 from pipeline.domain.rules import Rules
 from pipeline.engine.batch import Batch
@@ -312,7 +313,7 @@ def test_profiles_are_known_by_the_seal_they_are_given() -> None:
 
 
 def test_a_worker_without_a_state_remembers_who_was_erased() -> None:
-    recalled = {name("customer:1"): Erasure(NOON + 10, False, 1)}
+    recalled = Recalled({name("customer:1"): Erasure(NOON + 10, False, 1)})
     assert run([event()], recalled=recalled).sent == []
 
 
