@@ -78,11 +78,15 @@ class Opened:
         seal: Seal,
         recalled: Recalled = NOTHING_RECALLED,
     ) -> None:
-        """`recalled`: erasures that the state may not know, since it was begun from nothing."""
+        """`recalled`: what the state may not know, where it was begun from nothing.
+
+        What erased persons shared counts only there: a state that was there then has long done what follows from it.
+        """
         self.dirty: list[Profile] = []
         self.seal = seal
         self._state = state
-        self._recalled = recalled
+        self._erasures = recalled.erasures
+        self._recalled = recalled if recalled.shares and _is_anew(state) else NOTHING_RECALLED
         self._profiles: dict[str, Profile] = {} if cache is None else cache  # type: ignore[assignment]  # ours alone
 
     def open(self, identifier: str) -> Profile:
@@ -125,7 +129,7 @@ class Opened:
             stored = self._state.get(prefix + records.ASSIGNMENT)
             assignment = records.decode_assignment(stored) if stored is not None else None
         seal = self.seal(identifier)
-        erasure = records.erasure(self._state, seal, self._recalled.erasures)
+        erasure = records.erasure(self._state, seal, self._erasures)
         profile = self._profiles[identifier] = Profile(identifier, prefix, head, assignment, erasure)
         profile.recalled = self._recalled
         profile.shares = self._recalled.shares.get(seal, ())
@@ -139,3 +143,13 @@ class Opened:
                 yield Evidence(share.person, profile.identifier, share.at, "", "", "")
         if why == "erased":
             yield from self._recalled.evidence(x, self.seal)
+
+
+def _is_anew(state: State) -> bool:
+    """Whether a partition's state was begun from nothing since somebody was erased; noted at its first batch."""
+    if state.get(records.ANEW) is not None:
+        return True
+    if any(next(iter(state.scan(kind)), None) is not None for kind in (records.PROFILE, records.ERASURE)):
+        return False
+    state.put(records.ANEW, records.encode(Erasure()))
+    return True

@@ -77,6 +77,8 @@ class Known:
     def learn(self, evidence: Evidence) -> None:
         """Remember evidence, unless it is about somebody who was erased after it."""
         strong, weak, at = evidence.strong, evidence.weak, evidence.occurred_at
+        if is_erased(strong) and not self.counters.anew:
+            return
         if self.counters.erasures and (outlived := self._outlived(evidence)) is not None:
             identifier, erasure = outlived
             if identifier == weak and not is_erased(strong):

@@ -61,6 +61,7 @@ def shared(ordered: Ordered, seal: bytes, share: Share) -> tuple[str, bytes]:
 
 def apply(known: Known, recalled: Iterable[Recalled]) -> None:
     """Let them hold, before there is any evidence."""
+    known.counters.anew = True
     for each in sorted(recalled, key=lambda one: one.number):
         known.counters.orders = max(known.counters.orders, each.number)
         if each.kind == "erase":

@@ -43,6 +43,7 @@ class Counters(msgspec.Struct, array_like=True):
     version: int = 0  # of the newest assignment
     orders: int = 0
     erasures: int = 0
+    anew: bool = False  # the state was begun from nothing: stitch tells of nameless owners again
 
 
 class Erasure(msgspec.Struct, array_like=True, gc=False):
