@@ -14,6 +14,9 @@ from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal, Share
 from pipeline.domain.records import Erasure, Head, Ledger, Seen
 from pipeline.domain.state import State
 
+#: The erasure of nobody: notes that a partition was begun from nothing after somebody had been erased.
+ANEW = records.ERASURE + bytes(records.NAME_BYTES)
+
 
 class Profile:
     """One profile as decoded: its head, and of its other records what was needed lately."""
@@ -147,9 +150,9 @@ class Opened:
 
 def _is_anew(state: State) -> bool:
     """Whether a partition's state was begun from nothing since somebody was erased; noted at its first batch."""
-    if state.get(records.ANEW) is not None:
+    if state.get(ANEW) is not None:
         return True
     if any(next(iter(state.scan(kind)), None) is not None for kind in (records.PROFILE, records.ERASURE)):
         return False
-    state.put(records.ANEW, records.encode(Erasure()))
+    state.put(ANEW, records.encode(Erasure()))
     return True

@@ -56,9 +56,6 @@ PROFILE = b"p"  # what all keys begin with that name a profile
 ERASURE = b"z"
 HEARD = b"y"
 
-#: The erasure of nobody: notes that a partition was begun from nothing after somebody had been erased.
-ANEW = ERASURE + bytes(16)
-
 NAME_BYTES = 16  # of the hash of an identifier, a session or an event
 UNCOUNTED = -1  # in place of a definition: no cell was told of the interaction
 
