@@ -55,6 +55,7 @@ class Ownership:
         self._announce = announce
         self._seen: dict[TopicPartition, int] = {}  # the consumer's positions when it was last asked
         self._next_as_of_ms = 0
+        self._due_at = 0.0  # when sources are taken again, on the monotonic clock
         self._cache: dict[str, object] = {}
         self._committing = False
         self._uncommitted_since: float | None = None  # positions moved over markers only
@@ -87,7 +88,8 @@ class Ownership:
             if unit.inbox or unit.sources:
                 await self._hand(self, unit)
             await self._settle(unit)
-            await asyncio.sleep(max(0.0, started_at + self._limits.batch_interval_s - time.monotonic()))
+            self._due_at = started_at + self._limits.batch_interval_s
+            await asyncio.sleep(max(0.0, started_at + self._limits.inbox_interval_s - time.monotonic()))
 
     async def _seek(self) -> None:
         committed = {each: await self._consumer.committed(each) for each in self._inputs}
@@ -136,8 +138,11 @@ class Ownership:
         limits, inbox = self._limits, self._inbox
         found: dict[TopicPartition, list[Record]] = {}
         lagging = False
-        if inbox is not None:
-            found.update(await self._getmany(inbox, timeout_ms=0, max_records=limits.inbox_records))
+        if inbox is None:
+            await asyncio.sleep(self._due_ms() / 1000)
+        else:
+            # What other profiles say does not wait for the next batch of sources: a login is four such steps.
+            found.update(await self._getmany(inbox, timeout_ms=self._due_ms(), max_records=limits.inbox_records))
             lagging = self._lag(inbox) > limits.inbox_lag_records
         if not lagging:
             found.update(await self._getmany(*self._sources, timeout_ms=0, max_records=limits.source_records))
@@ -146,6 +151,9 @@ class Ownership:
         waited = [inbox] if lagging else self._inputs
         limit = min(limits.inbox_records, limits.source_records)
         return await self._getmany(*waited, timeout_ms=limits.poll_wait_ms, max_records=limit)
+
+    def _due_ms(self) -> int:
+        return max(0, int((self._due_at - time.monotonic()) * 1000))
 
     async def _getmany(
         self, *partitions: TopicPartition, timeout_ms: int, max_records: int

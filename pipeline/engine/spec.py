@@ -15,6 +15,7 @@ class Limits:
     source_records: int = 2_000  # of a batch
     batch_interval_s: float = 0.05  # between the starts of two batches of one number: a transaction costs as much
     #   with one record as with hundreds, and at moderate load nothing else would keep them apart
+    inbox_interval_s: float = 0.01  # the same when the inbox alone is waiting
     inbox_lag_records: int = 4_000  # sources pause while the inbox is further behind
     fetch_partition_bytes: int = 512 * 1024  # prefetched of each topic partition
     poll_wait_ms: int = 100  # how long the broker holds an empty fetch
