@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from pipeline.domain.interaction import Answer, Interaction, Item
-from pipeline.domain.scores import DAY_MS, Curve, Observation, Scoring
+from pipeline.domain.scores import Piece, piece
+from pipeline.domain.scoring import DAY_MS, Curve, Observation, Question, Scoring
 
 NOON = 1_700_000_000_000  # 2023-11-14 22:13:20 UTC: all times of tests are near it
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, DAY_MS
@@ -17,7 +19,7 @@ SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, DAY_MS
 SCORING = Scoring(
     version=1,
     half_life_ms=DAY,
-    questions={"goal": 0, "effort": 1, "feeling": 2},
+    questions={"goal": Question(0), "effort": Question(1), "feeling": Question(2, "csat")},
     observed={
         "goal_completed": Observation((100.0, None, None)),
         "complaint_opened": Observation((None, None, 0.0)),
@@ -29,6 +31,12 @@ SCORING = Scoring(
         ),
     },
 )
+
+
+def pieces_of(interactions: Iterable[Interaction], scoring: Scoring = SCORING) -> list[Piece]:
+    """The pieces of evidence in interactions, in rising order."""
+    said = ((x, scoring.experience(x)) for x in interactions)
+    return sorted(p for x, each in said if each is not None and (p := piece(x, each)) is not None)
 
 
 def made(

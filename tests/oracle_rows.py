@@ -9,14 +9,20 @@ from typing import Any
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED
 from pipeline.domain.rollup import WINDOW_MS
-from pipeline.domain.scores import Curve, Observation, Scoring, piece, rows
+from pipeline.domain.scores import is_retraction, rows
+from pipeline.domain.scoring import Curve, Expectation, Observation, Outcome, Question, Scoring
 from pipeline.identify.process import row
 from pipeline.stitch.process import score
+from tests.interactions import pieces_of
 from tests.oracle import Truth
 
 SCORING = Scoring(
     version=1,
-    questions={"csat": 2},
+    questions={"csat": Question(2, "csat")},
+    outcomes={"handled": Outcome((100.0, None, None), True), "unsolved": Outcome((0.0, None, None), False)},
+    contacts=frozenset({"call_ended"}),
+    self_service=frozenset({"searched"}),
+    expects={"call_queue": Expectation("wait_s", 200.0)},
     observed={
         "goal_completed": Observation((100.0, None, None)),
         "call_ended": Observation((None, None, None), (Curve("wait_s", 1, ((30.0, 100.0), (600.0, 0.0))),)),
@@ -28,9 +34,10 @@ def score_rows(expected: Truth) -> dict[tuple[str, int], dict[str, Any]]:
     """The score rows of every person, from all that is theirs."""
     found = {}
     for person, theirs in expected.persons.items():
-        pieces = sorted(piece(x, said) for x in theirs if (said := SCORING.experience(x)))
+        pieces = pieces_of(theirs, SCORING)
         for each in rows(person, pieces, 0, SCORING):
-            found[person, each.day] = score(each)
+            if not is_retraction(each):
+                found[person, each.day] = score(each)
     return found
 
 

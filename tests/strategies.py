@@ -144,6 +144,10 @@ def copies_of(number: int, position: int, step_ms: int) -> list[Copy]:
         "consent": {},
         "details": None,
     }
+    if kind in ("call_ended", "searched"):
+        event["issue"] = choices.of(["", "parcel", "parcel", "invoice"])
+    if kind == "call_ended":
+        event["details"] = {"outcome": choices.of(["handled", "unsolved", "abandoned"])}
     if kind == "survey_answered":
         event["about"] = f"e{choices.below(position + 1)}"
         event["answer"] = {"question": "csat", "value": 1.0 + choices.below(5), "min": 1.0, "max": 5.0}

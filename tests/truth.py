@@ -19,7 +19,7 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assignment
 from pipeline.domain.reasons import Rejected
-from pipeline.domain.scores import Scoring
+from pipeline.domain.scoring import Scoring
 from pipeline.partition import partition_of
 from pipeline.settings import Settings
 from tests.oracle import truth

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.domain.consent import PURPOSES
 from pipeline.domain.interaction import CHANNELS, NAMESPACES
 from pipeline.domain.policy import PUBLIC, Placeholders, Policy
-from pipeline.domain.scores import DAY_MS, DIMENSIONS, Curve, Observation, Scoring, Values
+from pipeline.domain.scoring import DAY_MS, DIMENSIONS, Curve, Observation, Question, Scoring, Values
 
 LAYERS = ("front", "back", "partner")
 
@@ -75,7 +75,7 @@ def scoring(data: Any) -> Scoring:
     if half_life <= 0:
         raise BadCatalogue("half_life_days: must be above 0")
     questions = {
-        str(question): _dimension(dimension, f"question {question}")
+        str(question): Question(_dimension(dimension, f"question {question}"))
         for question, dimension in _mapping(given.get("questions", {}), "questions").items()
     }
     constants = {

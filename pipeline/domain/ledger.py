@@ -86,7 +86,7 @@ def wiped(ledger: Ledger, person: str, rules: Rules) -> tuple[Ledger, list[Score
 
 def _lost(gone: set[Piece], held: Held, taken: AbstractSet[tuple[str, str, str]], rules: Rules) -> set[Piece]:
     """Of the pieces that are no longer in, those that no longer are so, and not merely too old to be kept."""
-    shown = {piece(x, experience) for x in held.shown if (experience := rules.scoring.experience(x)) is not None}
+    shown = {piece(x, said) for x in held.shown if (said := rules.scoring.experience(x)) is not None}
     events = held.events() | taken
     return {p for p in gone if p.event in events and p not in shown}
 

@@ -47,7 +47,8 @@ from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal
 from pipeline.domain.records import UNCOUNTED, Held, Kept, Ledger, Lent, Seen, Sender, encode
 from pipeline.domain.rollup import Rollup
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import Experience, ScoreRow, is_retraction, piece, rows
+from pipeline.domain.scores import ScoreRow, is_retraction, piece, rows
+from pipeline.domain.scoring import Experience
 from pipeline.domain.shelves import arrange
 from pipeline.domain.slices import concerning, narrowed, persons, slices
 from pipeline.domain.state import State
@@ -62,7 +63,8 @@ class Step:
 
     messages: list[Message] = field(default_factory=list)  # to other profiles
     evidence: list[Evidence] = field(default_factory=list)  # to identify
-    entries: list[tuple[Interaction, Experience | None]] = field(default_factory=list)  # stored, anew or a better copy
+    entries: list[tuple[Interaction, Experience | None, int]] = field(default_factory=list)  # stored, anew or a better
+    #   copy; with the definition that judged it, or UNCOUNTED
     scores: list[ScoreRow] = field(default_factory=list)
     unscored: list[ScoreRow] = field(default_factory=list)  # rows of which nothing may remain, not even their key
     dropped: Counter[str] = field(default_factory=Counter)  # interactions not kept: 'erased' or 'blocked' → how many
@@ -157,7 +159,7 @@ class Work:
         head.kept += 1
         if definition != UNCOUNTED:
             self.rollup.count(x.occurred_at, x.touchpoint, x.channel, definition, experience, 1)
-        self.step.entries.append((x, experience))
+        self.step.entries.append((x, experience, definition))
         for person in told:  # its owner, and whoever has a worse copy
             self._lend(profile, person, x)
         if owner == x.identifier:
@@ -343,7 +345,7 @@ class Work:
             profile.stale = True
             return
         new = piece(x, experience)
-        if learn(ledger, new, self._rules):
+        if new is not None and learn(ledger, new, self._rules):
             profile.since = new.day if profile.since is None else min(profile.since, new.day)
 
     def _ledger(self, profile: Profile) -> Ledger:

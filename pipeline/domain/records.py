@@ -40,7 +40,8 @@ import msgspec
 
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED, Assignment, is_erased
-from pipeline.domain.scores import Experience, Piece
+from pipeline.domain.scores import Piece
+from pipeline.domain.scoring import Experience
 from pipeline.domain.state import Reading
 
 HEAD = b"h"

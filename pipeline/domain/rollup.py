@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.domain.scores import DIMENSIONS, Experience
+from pipeline.domain.scoring import DIMENSIONS, MARK_SCALES, MARKS, Experience
 from pipeline.domain.state import State
 
 WINDOW_MS = 15 * 60_000
@@ -20,10 +20,14 @@ PREFIX = b"c"
 
 
 class Cell(msgspec.Struct, array_like=True, gc=False):
-    """n, sum and sum of squares per dimension and kind (in the order of DIMENSIONS × KINDS), sums in millionths."""
+    """n, sum and sum of squares per dimension and kind (in the order of DIMENSIONS × KINDS), sums in millionths.
+
+    `marks` has of MARKS those that are not 0, by index.
+    """
 
     interactions: int = 0
     sums: list[int] = msgspec.field(default_factory=lambda: [0] * (3 * len(DIMENSIONS) * len(KINDS)))
+    marks: dict[int, int] = {}
 
     def count(self, experience: Experience, sign: int) -> None:
         """Add (1) or take back (−1) one interaction that says something."""
@@ -35,6 +39,14 @@ class Cell(msgspec.Struct, array_like=True, gc=False):
                 self.sums[at + 1] += sign * round(value * SCALE)
                 self.sums[at + 2] += sign * round(value * value * SCALE)
             at += 6
+        if said := experience.marks:
+            marks = self.marks
+            for index, amount in zip(said[::2], said[1::2], strict=True):
+                total = marks.get(index, 0) + sign * amount
+                if total:
+                    marks[index] = total
+                else:
+                    marks.pop(index, None)
 
 
 class CellKey(NamedTuple):
@@ -89,6 +101,10 @@ def fields(key: CellKey, partition: int, cell: Cell) -> dict[str, str | int | fl
         record[f"{name}_n"] = next(sums)
         record[f"{name}_sum"] = next(sums) / SCALE
         record[f"{name}_sum2"] = next(sums) / SCALE
+    marks = cell.marks
+    for index, name in enumerate(MARKS):
+        amount, scale = marks.get(index, 0), MARK_SCALES[index]
+        record[name] = amount if scale == 1 else amount / scale
     return record
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipeline.domain.scores import DAY_MS, NO_SCORING, Scoring
+from pipeline.domain.scoring import DAY_MS, NO_SCORING, Scoring
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,8 @@ def arrange(interactions: Iterable[Interaction], rules: Rules) -> Shelves:
             continue
         if len(shelves.view) < rules.view_size:
             shelves.view.append(x)
-        if len(shelves.pieces) < rules.evidence and (experience := rules.scoring.experience(x)):
-            shelves.pieces.append(piece(x, experience))
+        if len(shelves.pieces) < rules.evidence and (said := rules.scoring.experience(x)) and (new := piece(x, said)):
+            shelves.pieces.append(new)
         place = _PLACES.get(x.type)
         if place is not None:
             place(shelves, x, rules)

@@ -17,7 +17,7 @@ import msgspec
 from pipeline.domain import records, rollup
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assignment
-from pipeline.domain.scores import DAY_MS
+from pipeline.domain.scoring import DAY_MS
 from pipeline.domain.state import Reading
 
 NEVER = 1 << 62  # a version that no assignment reaches

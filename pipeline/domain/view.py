@@ -22,7 +22,8 @@ from pipeline.domain.interaction import NAMESPACES, Interaction
 from pipeline.domain.messages import UNASSIGNED, is_erased
 from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import DIMENSIONS, scores
+from pipeline.domain.scores import Scores, scores
+from pipeline.domain.scoring import DIMENSIONS
 from pipeline.domain.shelves import ORDER_CHANGES, Shelves, arrange, is_open, order_id
 from pipeline.domain.slices import persons
 from pipeline.domain.state import Reading
@@ -57,12 +58,25 @@ def context(state: Reading, person: str, now_ms: int, rules: Rules) -> Json:
 
 def _parts(shelves: Shelves, now_ms: int, rules: Rules, consent: dict[str, bool]) -> Json:
     """All of a context but who it is."""
-    values = scores(shelves.pieces, rules.scoring.half_life_ms)
     return {
         "consent": consent,
         "now": _now(shelves, now_ms, rules),
-        "scores": {name: score._asdict() for name, score in zip(DIMENSIONS, values, strict=True)},
+        "scores": scored(scores(shelves.pieces, rules.scoring)),
         "timeline": [entry(x) for x in shelves.view],
+    }
+
+
+def scored(values: Scores) -> Json:
+    """Scores as the API gives them. What too little is known of is None."""
+    worst, gap, trend = values.worst, values.gap, values.trend
+    return {
+        **{name: score._asdict() for name, score in zip(DIMENSIONS, values.dimensions, strict=True)},
+        "overall": values.overall._asdict(),
+        "worst_touchpoint": worst._asdict() if worst.n else None,
+        "expectation_gap": gap._asdict() if gap.n else None,
+        "trend": trend._asdict() if trend.direction else None,
+        "at_risk": values.risk or None,
+        "repeat_contacts": values.repeats,
     }
 
 

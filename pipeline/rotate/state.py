@@ -17,7 +17,7 @@ from pipeline.domain import records, rollup
 from pipeline.domain.identifiers import SEAL_BYTES, Keyring
 from pipeline.domain.renaming import Renaming
 from pipeline.domain.rollup import CellKey, Rollup
-from pipeline.domain.scores import Experience
+from pipeline.domain.scoring import Experience
 from pipeline.partition import partition_of
 from pipeline.rotate import known
 from pipeline.rotate.profiles import Renamed, UnknownRecord, renamed

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.domain.messages import is_erased
+from pipeline.domain.scores import NO_SCORES
+from pipeline.domain.view import scored
 from pipeline.serve.matching import Match, match
 from pipeline.serve.workers import Deadline, Freshness, Resolution, Workers, fresh
 
-DIMENSIONS = ("effectiveness", "ease", "emotion")
 #: Of an ambiguous key at most this many candidates are shown.
 CANDIDATES_MAX = 64
 
@@ -36,7 +37,7 @@ def nothing_known() -> dict[str, Any]:
             "last_order": None,
             "preferences": {},
         },
-        "scores": {each: {"value": None, "n": 0, "kind": ""} for each in DIMENSIONS},
+        "scores": scored(NO_SCORES),
         "timeline": [],
     }
 

@@ -105,12 +105,43 @@ class Score(BaseModel):
     kind: Literal["asked", "observed", "mixed", ""]
 
 
+class Worst(BaseModel):
+    """The touchpoint that served them worst in the last 30 days: its mean, 0 to 100, from `n` experiences."""
+
+    touchpoint: str
+    value: float
+    n: int
+
+
+class Gap(BaseModel):
+    """How much better than expected, in percent of what was: −100 to 100."""
+
+    value: float
+    n: int
+
+
+class Trend(BaseModel):
+    """A moving average of their experiences and the limits outside which it is no chance."""
+
+    direction: Literal["rising", "falling", "steady"]
+    value: float
+    low: float
+    high: float
+    n: int
+
+
 class Scores(BaseModel):
-    """The person's experience lately."""
+    """The person's experience lately. Null: too little is known, or (of the worst touchpoint) none was poor."""
 
     effectiveness: Score
     ease: Score
     emotion: Score
+    overall: Score
+    worst_touchpoint: Worst | None
+    expectation_gap: Gap | None
+    trend: Trend | None
+    at_risk: str | None = Field(description="why the person may leave; null: nothing says so")
+    repeat_contacts: int = Field(description="contacts about the same issue within days of another one")
 
 
 class Entry(BaseModel):

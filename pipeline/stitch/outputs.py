@@ -13,7 +13,8 @@ from typing import Any
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.policy import Policy
-from pipeline.domain.scores import DIMENSIONS, Experience, ScoreRow
+from pipeline.domain.scores import ScoreRow
+from pipeline.domain.scoring import CONTACT_KINDS, DIMENSIONS, NOTHING, Experience
 from pipeline.domain.texts import holds, masked, masked_code
 
 STAFF = "staff"  # what a pseudonym of somebody who works here begins with
@@ -33,8 +34,8 @@ class Outputs:
         self._texts = policy.texts
         self._properties = {name: masked if name in policy.texts else masked_code for name in policy.properties}
 
-    def entry(self, x: Interaction, experience: Experience | None) -> dict[str, Any]:
-        """An interaction as a record of the schema timeline_entry."""
+    def entry(self, x: Interaction, experience: Experience | None, definition: int) -> dict[str, Any]:
+        """An interaction as a record of the schema timeline_entry. `definition` has judged it, or is UNCOUNTED."""
         answer, region = x.answer, self._region
         return {
             "identifier": x.identifier,
@@ -84,7 +85,12 @@ class Outputs:
                 "ease": experience.ease,
                 "emotion": experience.emotion,
             },
-            "evidence_kind": "" if experience is None else "asked" if experience.asked else "observed",
+            "evidence_kind": "" if experience is None or experience.values == NOTHING else _kind(experience),
+            "definition": definition,
+            "expected_gap": None if experience is None else experience.gap,
+            "contact": "" if experience is None else CONTACT_KINDS[experience.contact],
+            "resolved": None if experience is None else experience.resolved,
+            "severe": experience is not None and experience.severe,
         }
 
     def _measures(self, measures: dict[str, float]) -> dict[str, float]:
@@ -114,11 +120,23 @@ class Outputs:
         return str(value)
 
 
+def _kind(experience: Experience) -> str:
+    return "asked" if experience.asked else "observed"
+
+
 def score(row: ScoreRow) -> dict[str, Any]:
     """A row as a record of the schema customer_score."""
     record: dict[str, Any] = {"person": row.person, "day": row.day, "definition": row.definition}
-    for dimension, known in zip(DIMENSIONS, row.scores, strict=True):
+    for dimension, known in zip(DIMENSIONS, row.scores.dimensions, strict=True):
         record[dimension] = known.value
         record[f"{dimension}_n"] = known.n
         record[f"{dimension}_kind"] = known.kind
+    told = row.scores
+    record["overall"], record["overall_n"], _ = told.overall
+    record["worst_touchpoint"], record["worst_value"], record["worst_n"] = told.worst
+    record["gap"], record["gap_n"] = told.gap
+    record["trend"], *trend, record["trend_n"] = told.trend
+    record["trend_value"], record["trend_low"], record["trend_high"] = trend
+    record["at_risk"], record["at_risk_reason"] = told.risk != "", told.risk
+    record["repeat_contacts"] = told.repeats
     return record

@@ -153,10 +153,9 @@ class Stitch:
     def _send(self, batch: Batch, step: Step) -> None:
         """Publish what the step holds, and empty it."""
         encode, entry = self._codec.encode, self._outputs.entry
-        for x, experience in step.entries:
-            batch.send(
-                TIMELINES.name, batch.partition, x.identifier.encode(), encode(TIMELINES.schema, entry(x, experience))
-            )
+        for x, experience, definition in step.entries:
+            value = encode(TIMELINES.schema, entry(x, experience, definition))
+            batch.send(TIMELINES.name, batch.partition, x.identifier.encode(), value)
         step.entries.clear()
         for message in step.messages:
             self._send_inbox(batch, messages.receiver(message), messages.encode(message))

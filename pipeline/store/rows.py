@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pipeline import topics
+from pipeline.domain.scoring import DIMENSIONS, MARKS
 
 Record = Mapping[str, Any]  # of an output schema, as wire.Codec decodes it
 Column = list[Any]  # one value a row, as clickhouse-connect takes it: dates as days, times as milliseconds
@@ -174,8 +175,6 @@ def _size(name: str) -> Callable[[Sequence[Record]], Column]:
     return lambda records: [None if (value := each[name]) is None else len(value) for each in records]
 
 
-DIMENSIONS = ("effectiveness", "ease", "emotion")
-
 INTERACTIONS = Table(
     name="interactions",
     topic=topics.TIMELINES.name,
@@ -191,7 +190,7 @@ INTERACTIONS = Table(
         **{f"answer_{name}": _within("answer", name) for name in ("value", "min", "max")},
         **_fields("measures", "properties", "details", "consent"),
         **{name: _within("evidence", name) for name in DIMENSIONS},
-        **_fields("evidence_kind"),
+        **_fields("evidence_kind", "definition", "expected_gap", "contact", "resolved", "severe"),
     },
 )
 IDENTITIES = Table(
@@ -217,7 +216,11 @@ CUSTOMER_SCORES = Table(
     topic=topics.CUSTOMER_SCORES.name,
     schema=topics.CUSTOMER_SCORES.schema,
     who="person",
-    columns=_fields("person", "day", "definition", *(d + end for d in DIMENSIONS for end in ("", "_n", "_kind"))),
+    columns=_fields(
+        *("person", "day", "definition", *(d + end for d in DIMENSIONS for end in ("", "_n", "_kind"))),
+        *("overall", "overall_n", "worst_touchpoint", "worst_value", "worst_n", "gap", "gap_n"),
+        *("trend", "trend_value", "trend_low", "trend_high", "trend_n", "at_risk", "at_risk_reason", "repeat_contacts"),
+    ),
     tombstones=SCORE_KEY,
 )
 TOUCHPOINT_SCORES = Table(
@@ -227,6 +230,7 @@ TOUCHPOINT_SCORES = Table(
     columns=_fields(
         *("window_start", "touchpoint", "channel", "partition", "definition", "interactions"),
         *(f"{d}_{kind}_{f}" for d in DIMENSIONS for kind in ("asked", "observed") for f in ("n", "sum", "sum2")),
+        *MARKS,
     ),
 )
 REJECTED = Table(

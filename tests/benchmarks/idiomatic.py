@@ -15,7 +15,7 @@ from mode.utils.logging import logging
 from pipeline import keys
 from pipeline.catalogue import load
 from pipeline.domain.identifiers import Keyring
-from pipeline.domain.scores import DIMENSIONS
+from pipeline.domain.scoring import DIMENSIONS
 from pipeline.domain.validate import interaction
 from pipeline.settings import Settings
 from pipeline.topics import CHANNEL_TOPICS, CUSTOMER_SCORES, TIMELINES

@@ -9,6 +9,9 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from pipeline.domain.messages import Assignment
+from pipeline.domain.scores import NO_SCORES, ScoreRow
+from pipeline.domain.scoring import MARKS
+from pipeline.stitch.outputs import score as score_record
 from pipeline.store import rows, writer
 
 START = 1_700_000_000_000
@@ -40,7 +43,7 @@ def identity(identifier: str, assignment: Assignment) -> dict[str, Any]:
 
 
 def score(person: str, day: int, definition: int = 1, **values: float) -> dict[str, Any]:
-    record: dict[str, Any] = {"person": person, "day": day, "definition": definition}
+    record: dict[str, Any] = score_record(ScoreRow(person, day, definition, NO_SCORES))
     for d in rows.DIMENSIONS:
         given_ = values.get(d)
         record |= {d: given_, f"{d}_n": int(given_ is not None), f"{d}_kind": "" if given_ is None else "asked"}
@@ -55,6 +58,7 @@ def cell(start: int, partition: int, definition: int, values: Sequence[float], i
         "partition": partition,
         "definition": definition,
         "interactions": interactions,
+        **dict.fromkeys(MARKS, 0),
     }
     for d in rows.DIMENSIONS:
         for kind in ("asked", "observed"):

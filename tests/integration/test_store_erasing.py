@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.messages import Assignment
-from pipeline.domain.scores import DAY_MS
+from pipeline.domain.scoring import DAY_MS
 from pipeline.domain.sweeping import Shared
 from pipeline.settings import Settings
 from pipeline.store import erasing, migrations, mutations, rows

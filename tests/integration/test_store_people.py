@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.messages import Assignment, is_erased
-from pipeline.domain.scores import DAY_MS
+from pipeline.domain.scoring import DAY_MS
 from pipeline.settings import Settings
 from pipeline.store import migrations, rows
 

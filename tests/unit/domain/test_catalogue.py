@@ -12,7 +12,6 @@ from pipeline.catalogue import load
 from pipeline.domain.catalogue import BadCatalogue, policy, scoring, touchpoints
 from pipeline.domain.interaction import NAMESPACES
 from pipeline.domain.policy import Placeholders
-from pipeline.domain.scores import Experience
 from tests.interactions import made
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
@@ -31,7 +30,9 @@ def test_the_catalogue_that_ships_can_be_used() -> None:
     assert catalogue.scoring.version >= 1
     assert {"site_search", "call_queue", "store_counter", "doorstep", "chat"} <= set(catalogue.touchpoints)
     long_wait = made(type="call_ended", channel="phone", measures={"wait_s": 1200.0})
-    assert catalogue.scoring.experience(long_wait) == Experience(False, None, 0.0, None)
+    said = catalogue.scoring.experience(long_wait)
+    assert said is not None
+    assert (said.asked, said.values, said.severe) == (False, (None, 0.0, None), True)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pipeline.domain.messages import (
 )
 from pipeline.domain.profile import Step, Work, advance
 from pipeline.domain.recalled import Recalled
-from pipeline.domain.records import Erasure, Held
+from pipeline.domain.records import UNCOUNTED, Erasure, Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import UNKNOWN, Score
 from pipeline.domain.state import DictState
@@ -145,7 +145,7 @@ def test_a_state_from_nothing_is_told_beside_it() -> None:
     work.store(old())
     work.store(new())
     assert work.step.dropped == {"erased": 1}
-    assert [x.event_id for x, _ in work.step.entries] == ["new"]
+    assert [x.event_id for x, *_ in work.step.entries] == ["new"]
 
 
 def test_who_was_told_of_an_erased_identifier_tells_again() -> None:
@@ -206,7 +206,7 @@ def test_nobody_inherits_what_was_shared() -> None:
     assert [m.to for m in step.messages if isinstance(m, Forget)] == [A]
     assert named(state, A) == []
     step = run(state, Misfiled(old(ME)), Misfiled(old(ME, "late")), Misfiled(new(ME)))
-    assert [x.event_id for x, _ in step.entries] == ["new"]
+    assert [x.event_id for x, *_ in step.entries] == ["new"]
     assert shown(state, ME) == ["new"]  # nobody's, so it stays at home
     assert not [m for m in step.messages if m.to == GONE]  # type: ignore[union-attr]
 
@@ -337,7 +337,7 @@ def scores_of(*interactions: Interaction) -> Any:
 def test_what_may_not_be_analysed_is_in_no_score_and_no_cell() -> None:
     refused = made(A, type="goal_completed", consent={"analysis": False})
     state, step = scores_of(refused)
-    assert step.entries == [(refused, None)]
+    assert step.entries == [(refused, None, UNCOUNTED)]
     assert step.scores == []
     assert list(state.scan(rollup.PREFIX)) == []
     assert view.context(state, A, NOON, RULES)["scores"]["effectiveness"]["n"] == 0

@@ -18,11 +18,11 @@ from pipeline.domain.messages import Assigned, Assignment, Erased, Message, Misf
 from pipeline.domain.profile import Work, advance
 from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import ScoreRow, is_retraction, piece, rows
+from pipeline.domain.scores import ScoreRow, is_retraction, rows
 from pipeline.domain.shelves import arrange, position
 from pipeline.domain.state import DictState
 from pipeline.domain.sweeping import Concern, Shared, Sweep
-from tests.interactions import HOUR, NOON, SCORING, changed, made
+from tests.interactions import HOUR, NOON, SCORING, changed, made, pieces_of
 
 WIDE = Rules(scoring=SCORING, cached_profiles=2)
 NARROW = Rules(SCORING, view_size=3, spare=0, evidence=2, alias_sessions=2, cached_profiles=2)
@@ -124,7 +124,7 @@ class Profiles:
 
 
 def expected_figures(person: str, theirs: list[Interaction]) -> dict[int, object]:
-    pieces = [piece(x, said) for x in theirs if (said := SCORING.experience(x)) is not None]
+    pieces = pieces_of(theirs)
     return {row.day: row.scores for row in rows(person, pieces, 0, SCORING)}
 
 

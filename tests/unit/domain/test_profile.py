@@ -38,7 +38,7 @@ def cells(state: DictState) -> dict[bytes, Cell]:
 
 
 def row_values(step: Step) -> dict[tuple[str, int], tuple[Score, ...]]:
-    return {(row.person, row.day): tuple(row.scores) for row in step.scores}
+    return {(row.person, row.day): row.scores.dimensions for row in step.scores}
 
 
 # Storing
@@ -48,7 +48,7 @@ def test_a_new_interaction_is_kept_published_and_counted() -> None:
     state = DictState()
     x = made()
     step = store(state, x)
-    assert step.entries == [(x, None)]
+    assert step.entries == [(x, None, 1)]
     assert step.changed == {"customer:1"}
     assert shown(state) == ["e1"]
     assert [cell.interactions for cell in cells(state).values()] == [1]
@@ -82,7 +82,7 @@ def test_a_better_copy_is_published_anew() -> None:
     state = DictState()
     store(state, made(received=50))
     better = made(received=10)
-    assert store(state, better).entries == [(better, None)]
+    assert store(state, better).entries == [(better, None, 1)]
 
 
 def test_a_better_copy_that_says_something_else_rewrites_the_scores() -> None:
@@ -126,7 +126,7 @@ def test_a_better_copy_of_an_event_that_has_left_takes_its_count_back() -> None:
     assert "e00" not in shown(state)
     better = made(event_id="e00", at=NOON + HOUR, touchpoint="cart", received=10)
     step = store(state, better, rules=SMALL)
-    assert step.entries == [(better, None)]
+    assert step.entries == [(better, None, 1)]
     assert shown(state)[-1] == "e00"
     by_touchpoint = {key.rpartition(b"|")[2]: cell for key, cell in cells(state).items()}
     assert by_touchpoint[b"product_page"].interactions == 19

@@ -16,10 +16,10 @@ from pipeline.domain.profile import Work
 from pipeline.domain.records import Held
 from pipeline.domain.rollup import WINDOW_MS, Cell
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import UNKNOWN, ScoreRow, piece, rows
+from pipeline.domain.scores import NO_SCORES, ScoreRow, rows
 from pipeline.domain.shelves import arrange, position
 from pipeline.domain.state import DictState
-from tests.interactions import DAY, NOON, SCORING, changed, made
+from tests.interactions import DAY, NOON, SCORING, changed, made, pieces_of
 
 WIDE = Rules(scoring=SCORING)
 NARROW = Rules(
@@ -100,7 +100,7 @@ class Ended:
             for _ in work.close():
                 pass
             self.rows.update({(row.person, row.day): row for row in work.step.scores})
-            self.entries.update({x.event: x for x, _ in work.step.entries})
+            self.entries.update({x.event: x for x, *_ in work.step.entries})
             self.sent += work.step.messages
             for e in work.step.evidence:
                 known = self.evidence.get((e.strong, e.weak), e.occurred_at)
@@ -114,7 +114,7 @@ class Ended:
 
     def figures(self) -> dict[tuple[str, int], Any]:
         """Rows that were not taken back."""
-        return {key: row.scores for key, row in self.rows.items() if row.scores != (UNKNOWN, UNKNOWN, UNKNOWN)}
+        return {key: row.scores for key, row in self.rows.items() if row.scores != NO_SCORES}
 
     def shown(self, person: str) -> list[Interaction]:
         return sorted(Held(self.state, person).shown, key=position)
@@ -134,7 +134,7 @@ def test_a_profile_ends_as_reckoned_at_once(chance: random.Random, size: int) ->
     copies = world(chance, size, same_place=False)
     best = counting(copies)
     expected = sorted(best.values(), key=position)
-    pieces = [piece(x, said) for x in expected if (said := SCORING.experience(x)) is not None]
+    pieces = pieces_of(expected)
     counted: dict[bytes, Cell] = defaultdict(Cell)
     for x in expected:
         cell = counted[f"c{x.occurred_at - x.occurred_at % WINDOW_MS}|{x.channel}|1|{x.touchpoint}".encode()]
@@ -196,7 +196,7 @@ def test_slices_end_the_same_in_any_order(chance: random.Random, size: int, last
         for person in (A, B):
             assert receiver.shown(person) == theirs[person]
             if spread(copies) < WIDE.age_ms:
-                pieces = [piece(x, v) for x in theirs[person] if (v := SCORING.experience(x)) is not None]
+                pieces = pieces_of(theirs[person])
                 expected = {(person, row.day): row.scores for row in rows(person, pieces, 0, SCORING)}
                 assert {key: row for key, row in receiver.figures().items() if key[0] == person} == expected
 

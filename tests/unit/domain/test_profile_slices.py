@@ -70,7 +70,7 @@ def test_a_new_interaction_of_somebody_else_is_sent_at_once() -> None:
     x = made("anonymous:7")
     step = store(state, x)
     assert step.messages == [Slice("customer:a", "anonymous:7", ALL_TO_A, (x,))]
-    assert step.entries == [(x, None)]
+    assert step.entries == [(x, None, 1)]
     assert step.changed == set()
 
 

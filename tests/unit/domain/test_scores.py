@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.domain import scores as module
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.scores import NO_SCORES, UNKNOWN, Curve, Experience, Piece, Score, piece, rows, scores
-from tests.interactions import DAY, NOON, SCORING, made
+from pipeline.domain.scores import NO_SCORES, UNKNOWN, Piece, Score, Scores, rows
+from pipeline.domain.scoring import MARK, MARKS, Curve, Expectation, Experience, Observation, Outcome, Question
+from tests.interactions import DAY, HOUR, MINUTE, NOON, SCORING, made, pieces_of
 
 
 def pieces(*given_: Interaction) -> list[Piece]:
-    return sorted(piece(x, said) for x in given_ if (said := SCORING.experience(x)) is not None)
+    return pieces_of(given_)
+
+
+def scores(given_: list[Piece], half_life_ms: int) -> Scores:
+    return module.scores(given_, replace(SCORING, half_life_ms=half_life_ms))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +39,8 @@ def pieces(*given_: Interaction) -> list[Piece]:
 def test_an_answer_is_its_place_on_the_scale(
     answer: tuple[str, float, float, float], expected: Experience | None
 ) -> None:
-    assert SCORING.experience(made(type="survey_answered", answer=answer)) == expected
+    said = SCORING.experience(made(type="survey_answered", answer=answer))
+    assert (None if said is None else Experience(said.asked, *said.values)) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def test_observed_evidence_is_what_the_catalogue_reads(
     kind: str, measures: dict[str, float], details: dict[str, object], expected: tuple[float | None, ...] | None
 ) -> None:
     said = SCORING.experience(made(type=kind, measures=measures, details=details))
-    assert said == (None if expected is None else Experience(False, *expected))
+    assert (None if said is None else said.values) == expected
 
 
 @given(st.floats(-1e18, 1e18))
@@ -133,3 +141,181 @@ def test_evidence_of_decades_gives_a_number() -> None:
     )
     assert found.effectiveness.value is not None
     assert math.isclose(found.effectiveness.value, 100.0)
+
+
+# What the scores come to
+
+WEEK = 7 * DAY
+
+
+def contact(event_id: str, at: int, **fields: object) -> Interaction:
+    return made(**{"event_id": event_id, "at": at, "type": "call_ended", "issue": "parcel", **fields})  # type: ignore[arg-type]
+
+
+CONTACTS = replace(
+    SCORING,
+    contacts=frozenset({"call_ended", "chat_ended"}),
+    self_service=frozenset({"searched"}),
+    outcomes={"solved": Outcome((100.0, None, None), True)},
+    mild=frozenset({"goal_abandoned"}),
+    expects={"call_queue": Expectation("wait_s", 100.0), "shelf": Expectation("stock", 50.0, lower_is_better=False)},
+)
+
+
+def told(*interactions: Interaction) -> Scores:
+    return module.scores(pieces_of(interactions, CONTACTS), CONTACTS)
+
+
+def test_the_overall_score_is_the_mean_of_what_is_known() -> None:
+    found = told(made(event_id="a", type="goal_completed"), made(event_id="b", type="complaint_opened"))
+    assert found.overall == Score(50.0, 2, "observed")
+    assert told(made(type="goal_completed")).overall.value == 100.0
+
+
+@pytest.mark.parametrize(
+    ("apart", "kind", "issue", "repeats"),
+    [
+        (WEEK, "chat_ended", "parcel", 1),
+        (WEEK + 1, "chat_ended", "parcel", 0),
+        (HOUR, "chat_ended", "invoice", 0),
+        (HOUR, "chat_ended", "", 0),
+        (HOUR, "goal_completed", "parcel", 0),
+    ],
+)
+def test_a_repeat_contact_is_about_the_same_issue_within_a_week_on_any_channel(
+    apart: int, kind: str, issue: str, repeats: int
+) -> None:
+    first = contact("a", NOON, details={"outcome": "solved"})
+    found = told(first, contact("b", NOON + apart, type=kind, channel="chat", issue=issue))
+    assert found.repeats == repeats
+    assert (found.effectiveness.value is None) == (repeats == 1), "it takes back that the first was resolved"
+    assert (found.risk != "") == (repeats == 1)
+
+
+def test_a_search_and_then_a_call_is_a_repeat_contact() -> None:
+    look = contact("a", NOON, type="searched")
+    assert told(look, contact("b", NOON + HOUR)).repeats == 1
+    assert told(contact("b", NOON), contact("c", NOON + HOUR, type="searched")).repeats == 0
+
+
+def test_what_is_of_one_session_is_one_contact() -> None:
+    first = contact("a", NOON, session_id="s", details={"outcome": "solved"})
+    same = contact("b", NOON + HOUR, session_id="s", type="chat_ended")
+    assert told(first, same).repeats == 0
+    found = told(first, same, contact("c", NOON + 2 * HOUR))
+    assert (found.repeats, found.effectiveness.value) == (1, None)
+
+
+def test_one_severe_experience_puts_a_person_at_risk() -> None:
+    complaint = made(event_id="a", type="complaint_opened", touchpoint="doorstep")
+    assert told(complaint).risk == "a severe experience at doorstep"
+    later = [made(event_id=f"g{n}", type="goal_completed", at=NOON + 31 * DAY) for n in range(3)]
+    assert told(complaint, *later[:1]).risk == ""
+    assert told(made(type="survey_answered", answer=("feeling", 1.0, 1.0, 5.0))).risk
+    assert not told(made(type="survey_answered", answer=("feeling", 2.0, 1.0, 5.0))).risk
+
+
+def test_the_worst_touchpoint_is_the_poorest_of_late() -> None:
+    complaint = made(event_id="a", type="complaint_opened", touchpoint="doorstep")
+    slow = made(event_id="b", type="call_ended", touchpoint="call_queue", measures={"wait_s": 120.0}, at=NOON + DAY)
+    assert told(complaint, slow).worst == ("doorstep", 0.0, 1)
+    assert told(complaint, slow, made(event_id="c", type="goal_completed", at=NOON + 31 * DAY)).worst.touchpoint == (
+        "call_queue"
+    )
+    assert told(made(type="goal_completed")).worst == ("", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "measures", "gap", "share"),
+    [
+        ("call_queue", {"wait_s": 150.0}, 50.0, -50.0),
+        ("call_queue", {"wait_s": 40.0}, -60.0, 60.0),
+        ("call_queue", {"wait_s": 900.0}, 800.0, -100.0),
+        ("shelf", {"stock": 40.0}, 10.0, -20.0),
+        ("shelf", {"stock": 60.0}, -10.0, 20.0),
+        ("shelf", {"wait_s": 40.0}, None, None),
+        ("cart", {"wait_s": 40.0}, None, None),
+    ],
+)
+def test_a_gap_is_what_was_against_what_was_expected(
+    place: str, measures: dict[str, float], gap: float | None, share: float | None
+) -> None:
+    x = made(touchpoint=place, measures=measures)
+    said = CONTACTS.experience(x)
+    assert (None if said is None else said.gap) == gap
+    assert told(x).gap == (share, 0 if share is None else 1)
+    if said is not None:
+        marks = dict(zip(said.marks[::2], said.marks[1::2], strict=True))
+        assert marks[MARK["expected_n"]] == 1
+        assert marks.get(MARK["expected_met"], 0) == (gap is not None and gap <= 0)
+
+
+def felt(values: list[float]) -> Scores:
+    return told(
+        *(
+            made(event_id=f"e{n:02}", type="survey_answered", answer=("feeling", value, 0.0, 100.0), at=NOON + n)
+            for n, value in enumerate(values)
+        )
+    )
+
+
+def test_a_trend_needs_evidence() -> None:
+    assert felt([50.0] * 11).trend == ("", None, None, None, 11)
+    assert felt([50.0] * 12).trend.direction == "steady"
+
+
+def test_a_trend_is_an_average_within_control_limits() -> None:
+    """By hand: target 50, spread 5 (the least), one step of 0.2 after another, limits 3·5·√(0.2/1.8·(1 − 0.8^2n))."""
+    base = [50.0] * 8
+    found = felt([*base, 0.0, 0.0, 0.0, 0.0]).trend
+    assert found.value == pytest.approx(50 * 0.8**4)
+    margin = 15 * math.sqrt(0.2 / 1.8 * (1 - 0.8**8))
+    assert (found.low, found.high) == (pytest.approx(50 - margin), pytest.approx(50 + margin))
+    assert (found.direction, found.n) == ("falling", 12)
+    assert felt([*base, 100.0, 100.0, 100.0, 100.0]).trend.direction == "rising"
+    assert felt([*base, 49.0, 51.0, 49.0, 51.0]).trend.direction == "steady"
+
+
+def test_a_restless_persons_trend_has_wide_limits() -> None:
+    base = [20.0, 80.0] * 4
+    found = felt([*base, 30.0, 30.0, 30.0, 30.0]).trend
+    spread = math.sqrt(8 * 30.0**2 / 7)
+    assert found.low == pytest.approx(50 - 3 * spread * math.sqrt(0.2 / 1.8 * (1 - 0.8**8)))
+    assert found.direction == "steady"
+
+
+@pytest.mark.parametrize(
+    ("metric", "answer", "expected"),
+    [
+        ("nps", (9.0, 0.0, 10.0), {"nps_n": 1, "nps_promoters": 1}),
+        ("nps", (8.0, 0.0, 10.0), {"nps_n": 1}),
+        ("nps", (6.0, 0.0, 10.0), {"nps_n": 1, "nps_detractors": 1}),
+        ("nps", (4.0, 1.0, 5.0), {}),
+        ("csat", (4.0, 1.0, 5.0), {"csat_n": 1, "csat_satisfied": 1, "csat_sum": 75_000}),
+        ("csat", (3.0, 1.0, 5.0), {"csat_n": 1, "csat_sum": 50_000}),
+        ("csat", (1.0, 0.0, 1.0), {"csat_n": 1, "csat_satisfied": 1, "csat_sum": 100_000}),
+        ("ces", (5.0, 1.0, 7.0), {"ces_n": 1, "ces_sum": 5_000, "ces_easy": 1}),
+        ("ces", (6.0, 1.0, 7.0), {"ces_n": 1, "ces_sum": 6_000, "ces_easy": 1, "ces_very_easy": 1}),
+        ("ces", (3.0, 1.0, 7.0), {"ces_n": 1, "ces_sum": 3_000, "ces_hard": 1}),
+        ("ces", (3.0, 1.0, 5.0), {}),
+        ("needs_met", (4.0, 1.0, 5.0), {"needs_met_n": 1, "needs_met_high": 1}),
+        ("enjoyment", (2.0, 1.0, 5.0), {"enjoyment_n": 1, "enjoyment_low": 1}),
+        ("question_ease", (3.0, 1.0, 5.0), {"question_ease_n": 1}),
+    ],
+)
+def test_an_answer_counts_for_its_metric_on_the_metrics_own_scale(
+    metric: str, answer: tuple[float, float, float], expected: dict[str, int]
+) -> None:
+    scoring = replace(SCORING, questions={"q": Question(None, metric)})
+    said = scoring.experience(made(type="survey_answered", answer=("q", *answer)))
+    found = {} if said is None else dict(zip(said.marks[::2], said.marks[1::2], strict=True))
+    assert {MARKS[index]: amount for index, amount in found.items()} == expected
+
+
+def test_a_delivery_is_late_by_what_it_says_was_promised() -> None:
+    late = replace(SCORING, observed={"delivered": Observation(curves=(Curve("late_min", 0, ((0, 100), (60, 0))),))})
+    for minutes, value in ((-30, 100.0), (0, 100.0), (30, 50.0)):
+        x = made(type="delivered", details={"promised_until": NOON - minutes * MINUTE})
+        said = late.experience(x)
+        assert said is not None
+        assert said.effectiveness == value

@@ -44,7 +44,11 @@ def test_the_context_of_nobody_is_empty_and_complete() -> None:
             "last_order": None,
             "preferences": {},
         },
-        "scores": {name: {"value": None, "n": 0, "kind": ""} for name in ("effectiveness", "ease", "emotion")},
+        "scores": {
+            **{name: {"value": None, "n": 0, "kind": ""} for name in ("effectiveness", "ease", "emotion", "overall")},
+            **dict.fromkeys(("worst_touchpoint", "expectation_gap", "trend", "at_risk")),
+            "repeat_contacts": 0,
+        },
         "timeline": [],
     }
 
@@ -242,6 +246,12 @@ def test_scores_have_their_kind() -> None:
         "effectiveness": {"value": 100.0, "n": 1, "kind": "observed"},
         "ease": {"value": None, "n": 0, "kind": ""},
         "emotion": {"value": 80.0, "n": 1, "kind": "asked"},
+        "overall": {"value": 90.0, "n": 2, "kind": "mixed"},
+        "worst_touchpoint": None,
+        "expectation_gap": None,
+        "trend": None,
+        "at_risk": None,
+        "repeat_contacts": 0,
     }
 
 

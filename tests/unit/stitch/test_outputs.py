@@ -23,7 +23,7 @@ OUTPUTS = Outputs(KEYRING, POLICY, "US")
 
 def entry(**fields: Any) -> dict[str, Any]:
     """The record as whoever reads the topic gets it."""
-    return CODEC.decode(CODEC.encode("timeline_entry", OUTPUTS.entry(made(**fields), None)))[1]
+    return CODEC.decode(CODEC.encode("timeline_entry", OUTPUTS.entry(made(**fields), None, 1)))[1]
 
 
 def test_only_the_listed_properties_are_stored_and_cleaned() -> None:
@@ -86,10 +86,10 @@ def test_the_interaction_itself_stays_as_it_is() -> None:
         properties={"query": "ann@example.com", "diary": "x"}, details={"agent": "Alma"}, measures={"a@b.com": 1.0}
     )
     before = json.dumps([x.properties, x.details, x.measures])
-    OUTPUTS.entry(x, None)
+    OUTPUTS.entry(x, None, 1)
     assert json.dumps([x.properties, x.details, x.measures]) == before, "who serves the person sees it"
 
 
 def test_without_a_list_nothing_is_stored() -> None:
     record = Outputs(KEYRING, replace(POLICY, properties=frozenset(), traits=frozenset()), "US").entry
-    assert record(made(properties={"query": "shoes"}), None)["properties"] == {}
+    assert record(made(properties={"query": "shoes"}), None, 1)["properties"] == {}

@@ -30,6 +30,11 @@ def entry(**changes: Any) -> dict[str, Any]:
         "consent": {},
         "evidence": {"effectiveness": None, "ease": None, "emotion": None},
         "evidence_kind": "",
+        "definition": 1,
+        "expected_gap": None,
+        "contact": "",
+        "resolved": None,
+        "severe": False,
         **changes,
     }
 
