@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _prepare(settings)
         case "import":
             _import(settings, options.kind, options.file)
+        case "check":
+            _check(settings)
         case "keys":
             _keys(settings, options.what)
         case _:
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("file", type=Path)
     keys = commands.add_parser("keys", help="change the key of phone numbers and e-mail addresses")
     keys.add_argument("what", choices=("rotate", "migrate"), help="rotate: make a new key; migrate: rename all to it")
+    commands.add_parser("check", help="whether the catalogue can be used, and knows what the running stack has stored")
     run = commands.add_parser("run", help="run one process in the foreground")
     run.add_argument("name", help=f"one of {', '.join(PROCESSES)} (stitch-0, stitch-1, … are workers of stitch)")
     run.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
@@ -163,6 +166,17 @@ def _keys(settings: Settings, what: str) -> None:
         _fail(error)
     except (BadMigrations, BadSetting, DidNotStart, NoJars, UnequalPartitions) as error:
         _fail(error)
+
+
+def _check(settings: Settings) -> None:
+    from pipeline import check
+    from pipeline.domain.catalogue import BadCatalogue
+
+    try:
+        sys.exit(FAILED if check.run(settings, lambda line: print(line, flush=True)) else 0)
+    except BadCatalogue as error:
+        print(error, file=sys.stderr, flush=True)
+        _fail(f"the catalogue cannot be used: {len(str(error).splitlines())} problems")
 
 
 def _import(settings: Settings, kind: str, file: Path) -> None:

@@ -64,10 +64,16 @@ class Settings:
     phone_region: str = "US"  # for phone numbers without a country prefix
     view_size: int = 200  # interactions in a profile's view
     now_minutes: int = 30  # how far back `now` looks
-    time_zone: str = "UTC"  # the business's, for days and hours in reports
+    time_zone: str = ""  # for days and hours in reports; empty: the catalogue's
     schemas: Path = REPO / "schemas"
+    catalogue: str = ""  # folder of touchpoints, journeys, scores, …; empty: the one in `schemas`
     cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "throughline")  # downloads, for all homes
     log_level: str = "warning"
+
+    @property
+    def catalogue_folder(self) -> Path:
+        """Where the catalogue is."""
+        return Path(self.catalogue).expanduser() if self.catalogue else self.schemas / "catalogue"
 
     @property
     def bootstrap(self) -> str:

@@ -64,7 +64,8 @@ def answer_differences(told: Answer, seen: Row) -> list[str]:
     scores = wanted.pop("scores")
     if scores:
         wanted["scores"] = scores_row(scores)
-        actual["scores"] = scores_row({d: (s["value"], s["n"], s["kind"]) for d, s in seen["scores"].items()})
+        seen_scores = seen["scores"]
+        actual["scores"] = scores_row({d: (s["value"], s["n"], s["kind"]) for d in scores for s in (seen_scores[d],)})
     return [
         f"{name}: {wanted[name]} expected, {actual[name]} seen"
         for name in wanted

@@ -6,4 +6,4 @@ from pathlib import Path
 
 from pipeline.catalogue import load
 
-POLICY = load(Path(__file__).parents[1] / "schemas").policy
+POLICY = load(Path(__file__).parents[1] / "schemas" / "catalogue").policy

@@ -42,6 +42,8 @@ class Stored(NamedTuple):
     interaction: Interaction
     values: tuple[float | None, ...]
     kind: str
+    told: bool  # whether it is evidence of the person: of a dimension, an expectation, or a contact with an issue
+    contact: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def expected_of(home: Path, deliveries: Iterable[Delivery], now_ms: int, partiti
         secrets["identifier_key"],
         placeholders=POLICY.placeholders,
     )
-    return expected(deliveries, keyring, load(Settings().schemas).scoring, now_ms, partitions)
+    return expected(deliveries, keyring, load(Settings().catalogue_folder).scoring, now_ms, partitions)
 
 
 def expected(
@@ -104,7 +106,7 @@ def expected(
                 rejected[each.reason] += 1
             continue
         assert not each.reason, each
-        copies.append(copy)
+        copies.append(scoring.with_issue(copy))
         for namespace, value in event["identifiers"].items():
             keys[namespace, value] = keyring.resolve(namespace, value, "US").identifier
     return _expected(copies, scoring, partitions, rejected, keys)
@@ -144,8 +146,12 @@ def _expected(
 def _read(person: str, x: Interaction, scoring: Scoring) -> Stored:
     said = scoring.experience(x)
     if said is None:
-        return Stored(person, x, (None, None, None), "")
-    return Stored(person, x, (said.effectiveness, said.ease, said.emotion), "asked" if said.asked else "observed")
+        return Stored(person, x, (None, None, None), "", False, "")
+    values = (said.effectiveness, said.ease, said.emotion)
+    felt = values != (None, None, None)
+    kind = ("asked" if said.asked else "observed") if felt else ""
+    contact = ("", "contact", "look")[said.contact] if x.issue else ""
+    return Stored(person, x, values, kind, felt or said.gap is not None or contact != "", contact)
 
 
 def _add(sums: list[int], each: Stored) -> None:
@@ -160,13 +166,14 @@ def _add(sums: list[int], each: Stored) -> None:
 
 def _days(found: list[Stored], half_life_ms: int) -> dict[int, Scores]:
     """A person's scores at the end of each day that has evidence."""
-    pieces = sorted((each for each in found if each.kind), key=lambda each: each.interaction.position)
+    pieces = sorted((each for each in found if each.told), key=lambda each: each.interaction.position)
     assert len(pieces) <= EVIDENCE_MAX, "the world has too much evidence of one person"
     days = {each.interaction.occurred_at // DAY_MS for each in pieces}
-    return {
+    rows = {
         day: _scores([each for each in pieces if each.interaction.occurred_at // DAY_MS <= day], half_life_ms)
         for day in days
     }
+    return {day: row for day, row in rows.items() if any(n for _, n, _ in row.values())}
 
 
 def _scores(pieces: list[Stored], half_life_ms: int) -> Scores:
@@ -174,6 +181,13 @@ def _scores(pieces: list[Stored], half_life_ms: int) -> Scores:
     result: Scores = {}
     for n, dimension in enumerate(DIMENSIONS):
         those = [each for each in pieces if each.values[n] is not None]
+        if dimension == "effectiveness":  # a contact that another one followed has not helped
+            those = [
+                each._replace(values=(0.0, *each.values[1:]))
+                if _came_back(each, pieces) and each.kind == "observed"
+                else each
+                for each in those
+            ]
         outranked = {each.interaction.about for each in those if each.kind == "asked"} - {""}
         those = [each for each in those if each.kind == "asked" or each.interaction.event_id not in outranked]
         weights = [
@@ -184,6 +198,19 @@ def _scores(pieces: list[Stored], half_life_ms: int) -> Scores:
         kind = "mixed" if len(kinds) == 2 else "".join(kinds)
         result[dimension] = (total / sum(weights) if those else None, len(those), kind)
     return result
+
+
+def _came_back(contact: Stored, pieces: list[Stored]) -> bool:
+    """Whether the person contacted us again about the issue of a contact, within seven days of it."""
+    x = contact.interaction
+    return contact.contact == "contact" and any(
+        each.contact == "contact"
+        and each.interaction.issue == x.issue
+        and each.interaction.position > x.position
+        and each.interaction.occurred_at <= x.occurred_at + 7 * DAY_MS
+        and (not x.session_id or each.interaction.session_id != x.session_id)
+        for each in pieces
+    )
 
 
 def answer(told: Expected, identifier: str) -> Answer:

@@ -119,7 +119,7 @@ def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> 
         patience_s=limits.patience_s,
     )
     codec = Codec(settings.schemas)
-    policy = catalogue.load(settings.schemas).policy
+    policy = catalogue.load(settings.catalogue_folder).policy
     registry = Registry(settings.schema_registry, codec)
 
     async def start() -> None:

@@ -1,38 +1,80 @@
-"""The catalogue: touchpoints with their owners, how interactions become scores, and the policy of identity and privacy.
+"""The catalogue: touchpoints and journeys with their owners, the strategy, how interactions become scores, and the
+policy of identity and privacy. From the files' values to what the stages use.
 
-From parsed YAML to frozen values.
-
-Whoever edits the files is a person, so every error says where it is and what would be right.
+Whoever edits the files is a person, so every problem says where it is and what would be right.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from zoneinfo import available_timezones
 
+from pipeline.domain.catalogue_files import (
+    BusinessFile,
+    ComplaintTimes,
+    Expects,
+    IdentityFile,
+    Issue,
+    Journey,
+    JourneysFile,
+    OutcomeSays,
+    QuestionSays,
+    Says,
+    ScoresFile,
+    Step,
+    Strategy,
+    Target,
+    Thresholds,
+    Touchpoint,
+    TouchpointsFile,
+)
 from pipeline.domain.consent import PURPOSES
-from pipeline.domain.interaction import CHANNELS, NAMESPACES
-from pipeline.domain.policy import PUBLIC, Placeholders, Policy
-from pipeline.domain.scoring import DAY_MS, DIMENSIONS, Curve, Observation, Question, Scoring, Values
+from pipeline.domain.policy import Placeholders, Policy
+from pipeline.domain.scoring import (
+    DAY_MS,
+    DIMENSIONS,
+    Curve,
+    Expectation,
+    Observation,
+    Outcome,
+    Question,
+    Scoring,
+    Values,
+)
 
-LAYERS = ("front", "back", "partner")
+__all__ = [
+    "BadCatalogue",
+    "BusinessFile",
+    "Catalogue",
+    "ComplaintTimes",
+    "Issue",
+    "Journey",
+    "Problem",
+    "Step",
+    "Strategy",
+    "Target",
+    "Thresholds",
+    "Touchpoint",
+    "policy",
+    "problems",
+    "scoring",
+]
 
-
-class BadCatalogue(ValueError):
-    """A file of the catalogue cannot be used; says where, and what is expected."""
+Place = tuple[str | int, ...]  # keys and positions from the top of a file
 
 
 @dataclass(frozen=True, slots=True)
-class Touchpoint:
-    """A place where interactions happen."""
+class Problem:
+    """Something in a file that cannot be so."""
 
-    id: str
-    name: str  # for people
-    channels: tuple[str, ...]
-    owner: str  # who can do something about it
-    layer: str  # one of LAYERS
+    place: Place
+    says: str
+
+
+class BadCatalogue(ValueError):
+    """Files of the catalogue cannot be used; says where, and what is expected: a line for each problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,183 +82,191 @@ class Catalogue:
     """All of it."""
 
     touchpoints: Mapping[str, Touchpoint]
-    scoring: Scoring
+    journeys: Mapping[str, Journey]
+    business: BusinessFile
+    scorings: Mapping[int, Scoring]  # by version
     policy: Policy
 
+    @property
+    def scoring(self) -> Scoring:
+        """The newest definition."""
+        return self.scorings[max(self.scorings)]
 
-def touchpoints(data: Any) -> dict[str, Touchpoint]:
-    """The touchpoints of a parsed touchpoints.yaml, by id. Raises BadCatalogue."""
-    result: dict[str, Touchpoint] = {}
-    for n, each in enumerate(_list(_mapping(data, "the file"), "touchpoints", "the file"), 1):
-        where = f"touchpoint {n}"
-        given = _mapping(each, where)
-        _only(given, {"id", "name", "channels", "owner", "layer"}, where)
-        touchpoint = Touchpoint(
-            _text(given, "id", where),
-            _text(given, "name", where),
-            tuple(_one_of(c, CHANNELS, f"{where}: a channel") for c in _list(given, "channels", where)),
-            _text(given, "owner", where),
-            _one_of(_text(given, "layer", where), LAYERS, f"{where}: layer"),
-        )
-        if touchpoint.id in result:
-            raise BadCatalogue(f"{where}: {touchpoint.id} stands there twice")
-        result[touchpoint.id] = touchpoint
-    return result
+    def stages(self, touchpoint: str) -> list[tuple[str, str]]:
+        """The journeys and their steps in which a touchpoint is met."""
+        return [
+            (journey.id, step.id)
+            for journey in self.journeys.values()
+            for step in journey.steps
+            if touchpoint in step.touchpoints
+        ]
 
 
-def scoring(data: Any) -> Scoring:
-    """The definitions of a parsed scores.yaml. Raises BadCatalogue."""
-    given = _mapping(data, "the file")
-    _only(given, {"version", "half_life_days", "questions", "constants", "curves"}, "the file")
-    version = given.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or not 0 < version < 1 << 31:
-        raise BadCatalogue("version: must be a whole number from 1 on")
-    half_life = _number(given.get("half_life_days"), "half_life_days")
-    if half_life <= 0:
-        raise BadCatalogue("half_life_days: must be above 0")
-    questions = {
-        str(question): Question(_dimension(dimension, f"question {question}"))
-        for question, dimension in _mapping(given.get("questions", {}), "questions").items()
-    }
-    constants = {
-        str(kind): _constants(values, f"constants of {kind}")
-        for kind, values in _mapping(given.get("constants", {}), "constants").items()
-    }
+def problems(name: str, given: object, known: Iterable[str]) -> Iterator[Problem]:
+    """What is wrong with a file (without its ending) beyond its shape. `known`: the ids of the touchpoints."""
+    if isinstance(given, TouchpointsFile):
+        yield from _touchpoints(given)
+    elif isinstance(given, JourneysFile):
+        yield from _journeys(given, frozenset(known))
+    elif isinstance(given, BusinessFile):
+        yield from _business(given, frozenset(known))
+    elif isinstance(given, ScoresFile):
+        yield from _scores(given, name)
+    elif isinstance(given, IdentityFile):
+        yield from _identity(given)
+
+
+def scoring(given: ScoresFile, touchpoints: Iterable[Touchpoint] = (), issues: Iterable[Issue] = ()) -> Scoring:
+    """The definitions of a file, with what the touchpoints' customers expect and the words of issues."""
     curves: dict[str, list[Curve]] = {}
-    for n, each in enumerate(_list(given, "curves", "the file") if "curves" in given else [], 1):
-        kinds, curve = _curve(_mapping(each, f"curve {n}"), f"curve {n}")
-        for kind in kinds:
+    for each in given.curves:
+        curve = Curve(each.measure, DIMENSIONS.index(each.dimension), each.points)
+        for kind in each.types:
             curves.setdefault(kind, []).append(curve)
-    observed = {
-        kind: Observation(constants.get(kind, (None, None, None)), tuple(curves.get(kind, ())))
-        for kind in sorted({*constants, *curves})
-    }
-    return Scoring(version, round(half_life * DAY_MS), questions, observed)
-
-
-def policy(data: Any) -> Policy:
-    """The policy of a parsed identity.yaml. Raises BadCatalogue."""
-    given = _mapping(data, "the file")
-    lists = ("purposes", "properties", "traits", "texts", "staff")
-    _only(given, {"placeholders", "may_link", *lists}, "the file")
-    placeholders = _mapping(given.get("placeholders"), "placeholders")
-    _only(placeholders, {"values", "before_at"}, "placeholders")
-    links = _mapping(given.get("may_link"), "may_link")
-    _only(links, {"default", "public", "sources"}, "may_link")
-    sources = _mapping(links.get("sources"), "may_link: sources")
-    names = {name: _names(given, name, "the file") for name in lists}
-    if missing := frozenset(PURPOSES) - names["purposes"]:
-        raise BadCatalogue(f"purposes: {min(missing)} is missing")
-    return Policy(
-        Placeholders(_lower(placeholders, "values"), _lower(placeholders, "before_at")),
-        _namespaces(links, "default", "may_link"),
-        _namespaces(links, "public", "may_link", PUBLIC),
-        {_source(source): _namespaces(sources, source, "may_link: sources") for source in sources},
-        **names,
+    nothing = Says()
+    return Scoring(
+        version=given.version,
+        half_life_ms=round(given.half_life_days * DAY_MS),
+        questions={name: _question(each) for name, each in given.questions.items()},
+        observed={
+            kind: Observation(_values(given.constants.get(kind, nothing)), tuple(curves.get(kind, ())))
+            for kind in sorted({*given.constants, *curves})
+        },
+        outcomes={
+            name: Outcome(_values(each), each.resolved, each.queue, each.contact)
+            for name, each in given.outcomes.items()
+        },
+        contacts=frozenset(given.contacts),
+        self_service=frozenset(given.self_service),
+        mild=frozenset(given.mild),
+        severe_below=given.severe_below,
+        poor_below=given.poor_below,
+        lately_ms=round(given.lately_days * DAY_MS),
+        repeat_ms=round(given.repeat_days * DAY_MS),
+        expects={each.id: _expectation(each.expects) for each in touchpoints if each.expects is not None},
+        issue_words={word.lower(): issue.id for issue in issues for word in issue.words},
     )
 
 
-def _names(given: Mapping[str, Any], name: str, where: str) -> frozenset[str]:
-    """A list of texts, each once."""
-    found = _list(given, name, where)
-    for each in found:
-        if not isinstance(each, str) or not each:
-            raise BadCatalogue(f"{where}: {name} must hold texts, not {each!r}: put it in quotes")
-    if len(set(found)) < len(found):
-        raise BadCatalogue(
-            f"{where}: {name}: {next(each for each in found if found.count(each) > 1)} stands there twice"
-        )
-    return frozenset(found)
+def policy(given: IdentityFile) -> Policy:
+    """The policy of a file."""
+    links = given.may_link
+    return Policy(
+        Placeholders(frozenset(given.placeholders.values), frozenset(given.placeholders.before_at)),
+        frozenset(links.default),
+        frozenset(links.public),
+        {source: frozenset(each) for source, each in links.sources.items()},
+        frozenset(given.purposes),
+        frozenset(given.properties),
+        frozenset(given.traits),
+        frozenset(given.texts),
+        frozenset(given.staff),
+    )
 
 
-def _lower(given: Mapping[str, Any], name: str) -> frozenset[str]:
-    found = _names(given, name, "placeholders")
-    for each in found:
-        if each != each.lower().strip():
-            raise BadCatalogue(f"placeholders: {name}: {each!r} must be in lower case and without blanks around it")
-    return found
+def _expectation(given: Expects) -> Expectation:
+    return Expectation(given.measure, given.target, given.better == "lower", frozenset(given.types))
 
 
-def _namespaces(
-    given: Mapping[str, Any], name: str, where: str, allowed: frozenset[str] = frozenset(NAMESPACES)
-) -> frozenset[str]:
-    names = tuple(each for each in NAMESPACES if each in allowed)
-    return frozenset(_one_of(each, names, f"{where}: {name}: a namespace") for each in _names(given, name, where))
+def _values(says: Says | OutcomeSays) -> Values:
+    return says.effectiveness, says.ease, says.emotion
 
 
-def _source(name: Any) -> str:
-    if not isinstance(name, str) or not name:
-        raise BadCatalogue(f"may_link: sources: a source must be a text, not {name!r}: put it in quotes")
-    return name
+def _question(given: str | QuestionSays) -> Question:
+    if isinstance(given, str):
+        return Question(DIMENSIONS.index(given))
+    return Question(None if given.dimension is None else DIMENSIONS.index(given.dimension), given.metric)
 
 
-def _constants(data: Any, where: str) -> Values:
-    values: list[float | None] = [None, None, None]
-    for dimension, value in _mapping(data, where).items():
-        values[_dimension(dimension, where)] = _score(value, where)
-    return values[0], values[1], values[2]
+def _twice(values: Sequence[str], place: Place, field: str = "") -> Iterator[Problem]:
+    """Values that stand there more than once, at their second place."""
+    seen: set[str] = set()
+    for n, each in enumerate(values):
+        if each in seen:
+            yield Problem((*place, n, *((field,) if field else ())), f"{each} stands there twice")
+        seen.add(each)
 
 
-def _curve(given: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], Curve]:
-    """(event types, curve)"""
-    _only(given, {"measure", "types", "dimension", "points"}, where)
-    points = []
-    for point in _list(given, "points", where):
-        if not isinstance(point, list) or len(point) != 2:
-            raise BadCatalogue(f"{where}: a point must be [measure, score], not {point!r}")
-        points.append((_number(point[0], where), _score(point[1], where)))
-        if len(points) > 1 and points[-1][0] <= points[-2][0]:
-            raise BadCatalogue(f"{where}: the points' measures must rise")
-    kinds = tuple(str(kind) for kind in _list(given, "types", where))
-    if not points or not kinds:
-        raise BadCatalogue(f"{where}: needs at least one type and one point")
-    dimension = _dimension(given.get("dimension"), where)
-    return kinds, Curve(_text(given, "measure", where), dimension, tuple(points))
+def _touchpoints(given: TouchpointsFile) -> Iterator[Problem]:
+    yield from _twice([each.id for each in given.touchpoints], ("touchpoints",), "id")
+    for n, each in enumerate(given.touchpoints):
+        place: Place = ("touchpoints", n)
+        if not each.owner.strip():
+            yield Problem((*place, "owner"), f"{each.id} has no owner")
+        if each.deputy == each.owner:
+            yield Problem((*place, "deputy"), "must be somebody else than the owner")
+        if (each.control == "partner") != bool(each.partner):
+            yield Problem((*place, "control"), "partner: name the partner; ours: name none")
+        if each.visible and each.layer in ("backstage", "support"):
+            yield Problem((*place, "layer"), f"{each.layer} is behind the line of visibility: set visible to false")
+        if not each.visible and each.layer not in ("backstage", "support"):
+            yield Problem((*place, "layer"), f"what is {each.layer} is seen: leave visible out")
+        if each.visible and not each.channels:
+            yield Problem((*place, "channels") if each.channels else place, "needs at least one channel")
+        limits = each.thresholds
+        if limits is not None and limits.green == limits.yellow:
+            yield Problem((*place, "thresholds"), "green and yellow must differ")
+        if limits is not None and limits.measure == "score" and not 0 <= limits.yellow < limits.green <= 100:
+            yield Problem((*place, "thresholds"), "of a score green must be above yellow, both 0 to 100")
 
 
-def _mapping(data: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise BadCatalogue(f"{where}: must be a mapping of names to values")
-    return data
+def _journeys(given: JourneysFile, known: frozenset[str]) -> Iterator[Problem]:
+    yield from _twice([each.id for each in given.journeys], ("journeys",), "id")
+    for n, journey in enumerate(given.journeys):
+        place: Place = ("journeys", n)
+        yield from _twice([step.id for step in journey.steps], (*place, "steps"), "id")
+        for m, step in enumerate(journey.steps):
+            for k, touchpoint in enumerate(step.touchpoints):
+                if touchpoint not in known:
+                    yield Problem((*place, "steps", m, "touchpoints", k), f"no touchpoint {touchpoint} is listed")
+        steps = {step.id for step in journey.steps}
+        for m, edge in enumerate(journey.edges):
+            for name in edge:
+                if name not in steps:
+                    yield Problem((*place, "edges", m), f"the journey has no step {name}")
 
 
-def _list(given: Mapping[str, Any], name: str, where: str) -> list[Any]:
-    value = given.get(name)
-    if not isinstance(value, list):
-        raise BadCatalogue(f"{where}: {name} must be a list")
-    return value
+def _business(given: BusinessFile, known: frozenset[str]) -> Iterator[Problem]:
+    if given.time_zone not in available_timezones():
+        yield Problem(("time_zone",), f"must be a zone such as Europe/Berlin, not {given.time_zone}")
+    for n, target in enumerate(given.strategy.targets):
+        place: Place = ("strategy", "targets", n)
+        if target.touchpoint and target.touchpoint not in known:
+            yield Problem((*place, "touchpoint"), f"no touchpoint {target.touchpoint} is listed")
+        if (target.at_least is None) == (target.at_most is None):
+            yield Problem(place, "needs one of at_least and at_most")
+    yield from _twice([each.id for each in given.issues], ("issues",), "id")
+    words: dict[str, str] = {}
+    for n, issue in enumerate(given.issues):
+        for m, word in enumerate(issue.words):
+            if words.setdefault(word.lower(), issue.id) != issue.id:
+                yield Problem(("issues", n, "words", m), f"{word} is a word of {words[word.lower()]} already")
+    times = given.complaints
+    ordered = (times.acknowledged_h, times.assessed_h, times.investigated_h, times.responded_h, times.closed_h)
+    if list(ordered) != sorted(ordered):
+        yield Problem(("complaints",), "each stage must be at the one before or later")
 
 
-def _text(given: Mapping[str, Any], name: str, where: str) -> str:
-    value = given.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadCatalogue(f"{where}: {name} must be a text")
-    return value
+def _scores(given: ScoresFile, name: str) -> Iterator[Problem]:
+    belongs = "scores" if given.version == 1 else f"scores-{given.version}"
+    if name != belongs:
+        yield Problem(("version",), f"version {given.version} belongs into {belongs}.yaml")
+    for n, curve in enumerate(given.curves):
+        measures = [point[0] for point in curve.points]
+        if any(right <= left for left, right in pairwise(measures)):
+            yield Problem(("curves", n, "points"), "the points' measures must rise")
+    for kind in sorted(set(given.contacts) & set(given.self_service)):
+        yield Problem(("self_service",), f"{kind} is a contact already")
 
 
-def _only(given: Mapping[str, Any], names: set[str], where: str) -> None:
-    if unknown := set(given) - names:
-        raise BadCatalogue(f"{where}: {min(map(str, unknown))} is none of {', '.join(sorted(names))}")
-
-
-def _one_of(value: Any, allowed: tuple[str, ...], where: str) -> str:
-    if value not in allowed:
-        raise BadCatalogue(f"{where} must be one of {', '.join(allowed)}, not {value!r}")
-    return str(value)
-
-
-def _dimension(value: Any, where: str) -> int:
-    return DIMENSIONS.index(_one_of(value, DIMENSIONS, f"{where}: dimension"))
-
-
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadCatalogue(f"{where}: must be a number, not {value!r}")
-    return float(value)
-
-
-def _score(value: Any, where: str) -> float:
-    number = _number(value, where)
-    if not 0 <= number <= 100:
-        raise BadCatalogue(f"{where}: a score must be between 0 and 100, not {value!r}")
-    return number
+def _identity(given: IdentityFile) -> Iterator[Problem]:
+    if missing := frozenset(PURPOSES) - set(given.purposes):
+        yield Problem(("purposes",), f"{min(missing)} is missing")
+    for name in ("values", "before_at"):
+        for n, each in enumerate(getattr(given.placeholders, name)):
+            if each != each.lower().strip():
+                says = f"{each!r} must be in lower case and without blanks around it"
+                yield Problem(("placeholders", name, n), says)
+        yield from _twice(getattr(given.placeholders, name), ("placeholders", name))
+    for name in ("purposes", "properties", "traits", "texts", "staff"):
+        yield from _twice(getattr(given, name), (name,))

@@ -2,9 +2,9 @@
 
 A dimension is Σw·x / Σw over the evidence, w = 2^(−age / half-life). It does not depend on the time of asking, since
 all weights age alike. An answer about an interaction outranks what was observed of it in the same dimension. A contact
-about the same issue within `Scoring.repeat_ms` takes back what the earlier one said of effectiveness: it was not
-resolved. All sums run in the order of event time, so that the same set of evidence gives the same number to the last
-bit. What was not seen is None, never a made-up number.
+about the same issue within `Scoring.repeat_ms` takes back that the earlier one was resolved: where that says anything
+of effectiveness, it counts as 0. All sums run in the order of event time, so that the same set of evidence gives the
+same number to the last bit. What was not seen is None, never a made-up number.
 
 Beside the dimensions, each with the number of pieces it rests on:
 - overall: the mean of the known dimensions
@@ -184,7 +184,9 @@ def _counted(pieces: Sequence[Piece], unresolved: set[int]) -> list[Values]:
         if p.asked:
             result.append((p.effectiveness, p.ease, p.emotion))
         else:
-            goal = p.effectiveness if p.event_id not in outranked[0] and index not in unresolved else None
+            goal = p.effectiveness if p.event_id not in outranked[0] else None
+            if goal is not None and index in unresolved:
+                goal = 0.0  # whatever it claimed: they had to come back
             ease = p.ease if p.event_id not in outranked[1] else None
             result.append((goal, ease, p.emotion if p.event_id not in outranked[2] else None))
     return result

@@ -11,6 +11,7 @@ What was not seen is None, never a made-up number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -63,6 +64,7 @@ class Experience(msgspec.Struct, frozen=True, array_like=True, gc=False):
     contact: int = NO_CONTACT
     resolved: bool | None = None  # what the contact itself claims
     severe: bool = False  # so bad that this one alone puts the person at risk
+    queue: str = ""  # what became of who waited in a queue: answered, abandoned, or ''
 
     @property
     def values(self) -> Values:
@@ -112,6 +114,8 @@ class Outcome:
 
     values: Values = NOTHING
     resolved: bool | None = None
+    queue: str = ""  # of who waited in a queue: answered, abandoned; '': they were not offered
+    contact: bool = True  # False: nobody has contacted us
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Expectation:
     measure: str
     target: float  # above 0
     lower_is_better: bool = True
+    types: frozenset[str] = frozenset()  # event types whose measure counts; empty: all of them
 
 
 class _Kind(NamedTuple):
@@ -154,6 +159,7 @@ class Scoring:
     expects: Mapping[str, Expectation] = field(default_factory=dict)  # by touchpoint
     issue_words: Mapping[str, str] = field(default_factory=dict)  # words of a search → issue
     _kinds: Mapping[str, _Kind] = field(init=False, repr=False, compare=False)
+    _issues: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = {*self.observed, *self.contacts, *self.self_service}
@@ -166,6 +172,15 @@ class Scoring:
             for name in names
         }
         object.__setattr__(self, "_kinds", MappingProxyType(kinds))
+        words = "|".join(re.escape(word) for word in sorted(self.issue_words, key=lambda word: (-len(word), word)))
+        object.__setattr__(self, "_issues", re.compile(rf"\b(?:{words})\b") if words else None)
+
+    def with_issue(self, x: Interaction) -> Interaction:
+        """The interaction; a search that names no issue with the one that its words are about, if they are."""
+        if self._issues is None or x.issue or x.type != "searched":
+            return x
+        found = self._issues.search(x.properties.get("query", "").lower())
+        return x if found is None else msgspec.structs.replace(x, issue=self.issue_words[found[0]])
 
     def experience(self, x: Interaction) -> Experience | None:
         """What the interaction says. None: nothing, or it may not be asked."""
@@ -173,6 +188,8 @@ class Scoring:
             said = self._asked(x.answer)
         else:
             kind, expects = self._kinds.get(x.type), self.expects.get(x.touchpoint)
+            if expects is not None and expects.types and x.type not in expects.types:
+                expects = None  # so that one wait, told of twice, counts once
             if kind is None and expects is None:
                 return None
             said = self._observed(x, kind or _UNKNOWN_KIND, expects)
@@ -190,25 +207,26 @@ class Scoring:
         return Experience(True, effectiveness, ease, emotion, marks, severe=share <= self.severe_below)
 
     def _observed(self, x: Interaction, kind: _Kind, expects: Expectation | None) -> Experience | None:
-        values, resolved = list(kind.observation.constants), None
+        values, contact, resolved, queue = list(kind.observation.constants), kind.contact, None, ""
         for curve in kind.observation.curves:
             seen = measure(x, curve.measure)
             if seen is not None:
                 _worse(values, curve.dimension, curve.at(seen))
-        if kind.contact == CONTACT and (outcome := self._outcome(x)) is not None:
-            resolved = outcome.resolved
+        if contact == CONTACT and (outcome := self._outcome(x)) is not None:
+            resolved, queue = outcome.resolved, outcome.queue
+            contact = CONTACT if outcome.contact else NO_CONTACT
             for dimension, value in enumerate(outcome.values):
                 if value is not None:
                     _worse(values, dimension, value)
         gap, gap_share, marks = _gap(x, expects) if expects is not None else _NO_GAP
         effectiveness, ease, emotion = values
         if effectiveness is None and ease is None and emotion is None:
-            if gap is None and not kind.contact:
+            if gap is None and not contact:
                 return None
             severe = False
         else:
             severe = not kind.mild and min(v for v in values if v is not None) <= self.severe_below
-        return Experience(False, effectiveness, ease, emotion, marks, gap, gap_share, kind.contact, resolved, severe)
+        return Experience(False, effectiveness, ease, emotion, marks, gap, gap_share, contact, resolved, severe, queue)
 
     def _outcome(self, x: Interaction) -> Outcome | None:
         said = x.details.get("outcome")

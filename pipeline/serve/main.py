@@ -39,7 +39,7 @@ READ = frozenset({"read"})
 def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, codec: Codec) -> Parts:
     """The real parts for these settings."""
     sessions = Sessions(keys.session_key)
-    known = catalogue.load(settings.schemas)
+    known = catalogue.load(settings.catalogue_folder)
     keyed = keyring(keys, known.policy.placeholders)
     masked = partial(texts.masked, region=settings.phone_region)
     routes = Routes(settings.partitions)
@@ -63,7 +63,7 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         history=history,
         audit=Audit(logs.get("audit"), writer, codec, keyed.seal, masked),
         touchpoints={each.id: each.name for each in known.touchpoints.values()},
-        zone=settings.time_zone,
+        zone=settings.time_zone or known.business.time_zone,
         now_minutes=settings.now_minutes,
     )
 

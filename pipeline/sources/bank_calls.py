@@ -65,6 +65,7 @@ def _call(text: str) -> tuple[str, Event]:
         occurred_at=int((_midnight(date) + timedelta(seconds=entered)).timestamp()) * 1000,
         identifiers={"anonymous": call} if rounded or not whole("customer_id", customer) else {"customer": customer},
         session_id=f"{call}-{date}",
+        issue=row["type"],
         measures=measures,
         properties=properties,
         details={

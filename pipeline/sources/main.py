@@ -146,7 +146,7 @@ def lines(file: IO[bytes]) -> Iterator[Line]:
 
 def prepare(settings: Settings, codec: Codec, rows: Iterable[Row], now_ms: int) -> Iterator[Outgoing | Refused]:
     """Rows as Kafka takes them; those that stitch would reject are refused here, with their line."""
-    policy = catalogue.load(settings.schemas).policy
+    policy = catalogue.load(settings.catalogue_folder).policy
     keyring = keys.keyring(keys.load_or_create(settings), policy.placeholders)
     for row in rows:
         if isinstance(row, Refused):

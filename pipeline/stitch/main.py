@@ -46,7 +46,7 @@ def specification(settings: Settings) -> Spec:
 def rules(settings: Settings) -> Rules:
     """How much a profile holds, and how it is scored."""
     return Rules(
-        scoring=catalogue.load(settings.schemas).scoring,
+        scoring=catalogue.load(settings.catalogue_folder).scoring,
         view_size=settings.view_size,
         now_ms=settings.now_minutes * 60_000,
     )
@@ -75,7 +75,7 @@ def run(settings: Settings) -> None:
         await erasures.tell(settings, messages)
 
     engine = Engine(specification(settings), announce, ready)
-    identity = catalogue.load(settings.schemas).policy
+    identity = catalogue.load(settings.catalogue_folder).policy
     keyring = keys.keyring(secrets, identity.placeholders)
     recalled = Recalled()
     queries = Queries(

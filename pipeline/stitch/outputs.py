@@ -91,6 +91,7 @@ class Outputs:
             "contact": "" if experience is None else CONTACT_KINDS[experience.contact],
             "resolved": None if experience is None else experience.resolved,
             "severe": experience is not None and experience.severe,
+            "queue_outcome": "" if experience is None else experience.queue,
         }
 
     def _measures(self, measures: dict[str, float]) -> dict[str, float]:

@@ -127,7 +127,8 @@ class Stitch:
             raise Rejected(_REASONS[type(problem)], str(problem)) from problem
         if found != schema:
             raise Rejected(Reason.UNKNOWN_SCHEMA, f"{found} does not belong on this topic")
-        return interaction(event, channel, record.timestamp, self._keyring, self._region, self._policy)
+        x = interaction(event, channel, record.timestamp, self._keyring, self._region, self._policy)
+        return self._rules.scoring.with_issue(x)
 
     def _take_message(self, batch: Batch, work: Work, record: Record) -> None:
         """A record of the inbox. One on the wrong partition is passed on as it is."""

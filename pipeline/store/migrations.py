@@ -17,6 +17,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Protocol
 
+from pipeline import catalogue
 from pipeline.settings import BadSetting, Settings
 
 VIEWS = "views"  # under which name all of them are recorded
@@ -89,7 +90,8 @@ def migrate(client: Database, settings: Settings) -> list[str]:
     """
     folder = settings.schemas / "clickhouse"
     tables = read_tables(folder)
-    views = read_views(folder, settings.time_zone)
+    zone = settings.time_zone or catalogue.load(settings.catalogue_folder).business.time_zone
+    views = read_views(folder, zone)
     if not _NAME.fullmatch(settings.clickhouse_database):
         raise BadSetting("THROUGHLINE_CLICKHOUSE_DATABASE must be a plain name: letters, digits, underscores")
     client.command(f"CREATE DATABASE IF NOT EXISTS {settings.clickhouse_database}", use_database=False)

@@ -190,7 +190,7 @@ INTERACTIONS = Table(
         **{f"answer_{name}": _within("answer", name) for name in ("value", "min", "max")},
         **_fields("measures", "properties", "details", "consent"),
         **{name: _within("evidence", name) for name in DIMENSIONS},
-        **_fields("evidence_kind", "definition", "expected_gap", "contact", "resolved", "severe"),
+        **_fields("evidence_kind", "definition", "expected_gap", "contact", "resolved", "severe", "queue_outcome"),
     },
 )
 IDENTITIES = Table(

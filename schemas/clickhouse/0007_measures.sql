@@ -5,7 +5,8 @@ ALTER TABLE interactions
     ADD COLUMN IF NOT EXISTS expected_gap Nullable(Float64) COMMENT 'how much worse than expected, in the unit of the measure; negative: better; null: nothing expected or seen' CODEC(ZSTD(1)) AFTER definition,
     ADD COLUMN IF NOT EXISTS contact LowCardinality(String) COMMENT 'contact: somebody contacted us; self_service: they looked for help themselves; empty: neither' AFTER expected_gap,
     ADD COLUMN IF NOT EXISTS resolved Nullable(Bool) COMMENT 'what the contact itself claims; null: nothing. Whether it held: contacts_resolved' CODEC(ZSTD(1)) AFTER contact,
-    ADD COLUMN IF NOT EXISTS severe Bool DEFAULT false COMMENT 'so bad that this one alone puts the person at risk' CODEC(ZSTD(1)) AFTER resolved;
+    ADD COLUMN IF NOT EXISTS severe Bool DEFAULT false COMMENT 'so bad that this one alone puts the person at risk' CODEC(ZSTD(1)) AFTER resolved,
+    ADD COLUMN IF NOT EXISTS queue_outcome LowCardinality(String) COMMENT 'of who waited in a queue: answered, abandoned; empty: they were not offered' AFTER severe;
 
 ALTER TABLE customer_scores
     ADD COLUMN IF NOT EXISTS overall Nullable(Float64) COMMENT 'mean of the known dimensions; null: none is known' CODEC(ZSTD(1)) AFTER emotion_kind,

@@ -131,7 +131,7 @@ def main() -> None:
     given = parser.parse_args()
 
     codec = Codec(SCHEMAS)
-    known = load(SCHEMAS)
+    known = load(SCHEMAS / "catalogue")
     rules, policy = Rules(scoring=known.scoring), known.policy
     keyring = Keyring({"k1": bytes(32)}, "k1", sealing=bytes(32), placeholders=policy.placeholders)
     records = events(codec, given.events, given.profiles)

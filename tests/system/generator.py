@@ -146,11 +146,17 @@ class Household:
         named = caller | person.known("customer") if self.rng.random() < 0.4 else caller
         known: Event = {"queue": "service", "direction": "inbound", "extension": None, "agent": "Alma"}
         waited = known | {"wait_s": wait_s, "handle_s": None, "transfers": None, "outcome": None}
-        ended = known | {"wait_s": wait_s, "handle_s": talk_s, "transfers": self.rng.randrange(3), "outcome": "handled"}
+        outcome, issue = (
+            self.rng.choice(("handled", "resolved", "unresolved")),
+            self.rng.choice(("", "delivery", "invoice")),
+        )
+        ended = known | {"wait_s": wait_s, "handle_s": talk_s, "transfers": self.rng.randrange(3), "outcome": outcome}
         answered_ms, ended_ms = at_ms + int(wait_s * 1000), at_ms + int((wait_s + talk_s) * 1000)
         self._say("phone", "call_ringing", "call_queue", at_ms, caller, session_id=session)
         self._say("phone", "call_answered", "call_queue", answered_ms, caller, session_id=session, details=waited)
-        call = self._say("phone", "call_ended", "call_queue", ended_ms, named, session_id=session, details=ended)
+        call = self._say(
+            "phone", "call_ended", "call_queue", ended_ms, named, session_id=session, issue=issue, details=ended
+        )
         if self.rng.random() < 0.3:
             self._survey("phone", "call_queue", ended_ms + MINUTE_MS, caller, session_id=session, about=call)
         if self.rng.random() < 0.1:

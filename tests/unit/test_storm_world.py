@@ -42,7 +42,7 @@ NOW = 1_750_000_000_000
 PARTITIONS = 8
 SCHEMAS = Settings().schemas
 CODEC, KEYRING = Codec(SCHEMAS), Keyring({"k1": b"k" * 32}, "k1", b"s" * 32, POLICY.placeholders)
-RULES = Rules(scoring=load(SCHEMAS).scoring)
+RULES = Rules(scoring=load(SCHEMAS / "catalogue").scoring)
 
 
 class Product:

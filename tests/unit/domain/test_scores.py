@@ -179,7 +179,7 @@ def test_the_overall_score_is_the_mean_of_what_is_known() -> None:
         (WEEK + 1, "chat_ended", "parcel", 0),
         (HOUR, "chat_ended", "invoice", 0),
         (HOUR, "chat_ended", "", 0),
-        (HOUR, "goal_completed", "parcel", 0),
+        (HOUR, "page_viewed", "parcel", 0),
     ],
 )
 def test_a_repeat_contact_is_about_the_same_issue_within_a_week_on_any_channel(
@@ -188,7 +188,7 @@ def test_a_repeat_contact_is_about_the_same_issue_within_a_week_on_any_channel(
     first = contact("a", NOON, details={"outcome": "solved"})
     found = told(first, contact("b", NOON + apart, type=kind, channel="chat", issue=issue))
     assert found.repeats == repeats
-    assert (found.effectiveness.value is None) == (repeats == 1), "it takes back that the first was resolved"
+    assert found.effectiveness.value == (0.0 if repeats else 100.0), "it takes back that the first was resolved"
     assert (found.risk != "") == (repeats == 1)
 
 
@@ -203,7 +203,7 @@ def test_what_is_of_one_session_is_one_contact() -> None:
     same = contact("b", NOON + HOUR, session_id="s", type="chat_ended")
     assert told(first, same).repeats == 0
     found = told(first, same, contact("c", NOON + 2 * HOUR))
-    assert (found.repeats, found.effectiveness.value) == (1, None)
+    assert (found.repeats, found.effectiveness.value) == (1, 0.0)
 
 
 def test_one_severe_experience_puts_a_person_at_risk() -> None:

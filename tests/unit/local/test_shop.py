@@ -49,7 +49,7 @@ def test_people_are_made_up_and_always_the_same() -> None:
 
 
 def test_all_that_is_played_is_accepted_and_known_to_the_catalogue() -> None:
-    read, catalogue = Events(Settings().schemas), load(Settings().schemas)
+    read, catalogue = Events(Settings().schemas), load(Settings().catalogue_folder)
     policy = catalogue.policy
     keyring = Keyring({"k": b"k" * 32}, "k", placeholders=policy.placeholders)
     for n, journey in enumerate(EVERYONE * 5):

@@ -35,6 +35,7 @@ def entry(**changes: Any) -> dict[str, Any]:
         "contact": "",
         "resolved": None,
         "severe": False,
+        "queue_outcome": "",
         **changes,
     }
 
