@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline import kafka, keys, logs
+from pipeline import catalogue, kafka, keys, logs
 from pipeline.settings import Settings
-from pipeline.store import migrations, writer
+from pipeline.store import catalogued, migrations, writer
 from pipeline.topics import TOPICS
 
 
@@ -35,9 +36,10 @@ def prepare_kafka(settings: Settings) -> None:
 
 
 def prepare_clickhouse(settings: Settings) -> None:
-    """Bring the tables to the newest migration."""
+    """Bring the tables to the newest migration, and put the catalogue into them. Raises BadCatalogue."""
     client = writer.connect(settings, keys.load_or_create(settings))
     try:
         migrations.migrate(client, settings)
+        catalogued.load(client, catalogue.load(settings.catalogue_folder), int(time.time() * 1000))
     finally:
         client.close()

@@ -34,10 +34,11 @@ _SINCE = "least(occurred_at, received_at) < fromUnixTimestamp64Milli({before:Int
 _BEFORE = {
     "interactions": _SINCE,
     "consents": _SINCE,
+    "contacts": _SINCE,
     "identities": "assignment < {version:UInt64}",
     "alerts": "opened_at < fromUnixTimestamp64Milli({before:Int64})",
 }
-_INTERACTIONS = ("interactions", "consents")  # whoever is named there, the row is its identifier's
+_INTERACTIONS = ("interactions", "consents", "contacts")  # whoever is named there, the row is its identifier's
 _WHOLE = ("identities", "alerts")  # whoever is named there in whatever column, the row goes
 #: Columns in which somebody else's interaction may name them → what is left of it.
 _SCRUBBED = {

@@ -145,9 +145,17 @@ def read_tables(folder: Path) -> list[Migration]:
 
 
 def read_views(folder: Path, time_zone: str) -> Migration:
-    """All views as one text, with `${time_zone}` put in. Raises BadSetting for what cannot be a zone's name; whether
-    there is such a zone, ClickHouse knows."""
+    """All views as one text, with `${time_zone}` and the texts of `parts` put in.
+
+    Raises BadSetting for what cannot be a zone's name; whether there is such a zone, ClickHouse knows.
+    """
     if not _ZONE.fullmatch(time_zone):
         raise BadSetting(f"THROUGHLINE_TIME_ZONE must be a name like Europe/Paris, not {time_zone!r}")
     paths = sorted((folder / VIEWS).glob("*.sql"))
-    return Migration(VIEWS, "\n".join(Template(path.read_text()).substitute(time_zone=time_zone) for path in paths))
+    parts = {
+        path.stem: "\n".join(line for line in path.read_text().rstrip().splitlines() if not line.startswith("--"))
+        for path in sorted((folder / VIEWS / "parts").glob("*.sql"))
+    }
+    return Migration(
+        VIEWS, "\n".join(Template(path.read_text()).substitute(time_zone=time_zone, **parts) for path in paths)
+    )
