@@ -25,6 +25,7 @@ from pipeline.domain.messages import Evidence, Message, Misfiled, decode_message
 from pipeline.domain.orders import Order
 from pipeline.domain.profile import advance
 from pipeline.domain.rules import Rules
+from pipeline.domain.staff import Staff
 from pipeline.domain.state import DictState
 from pipeline.domain.view import Position
 from pipeline.engine import NotMine
@@ -295,6 +296,7 @@ def parts(
         masked=MASKED,
         history=history or Memory(),
         audit=Audit(lines, writer, JsonCodec(), KEYRING.seal, MASKED),
+        staff=Staff(KEYRING.pseudonym, POLICY.staff),
         touchpoints={"site_search": "Site search", "call_queue": "Call queue", "returns_page": "Returns page"},
     )
 

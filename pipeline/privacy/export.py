@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from pipeline import topics
+from pipeline.domain.staff import Staff
 from pipeline.domain.sweeping import Shared
 from pipeline.domain.view import time_text
 from pipeline.privacy.asking import Workers
@@ -50,6 +51,7 @@ class Sources:
     learn: Callable[[Sequence[Any]], Awaitable[None]]  # schemas that a registry has, before records are decoded
     codec: Codec
     letters: Letters
+    staff: Staff  # the person is told what was said to whom, and not who works here
     seal: Callable[[str], bytes]
 
 

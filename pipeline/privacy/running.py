@@ -52,6 +52,7 @@ def install(app: FastAPI, settings: Settings, secrets: Keys) -> Beside:
         learn=partial(learn, Registry(settings.schema_registry, codec) if settings.schema_registry else None, codec),
         codec=codec,
         letters=Letters(codec, parts.keyring, settings.phone_region),
+        staff=parts.staff,
         seal=parts.keyring.seal,
     )
     app.include_router(api.router(parts, sources, erasures, profiles))

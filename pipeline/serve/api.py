@@ -71,15 +71,15 @@ def encoded(answer: dict[str, Any], status: int = 200) -> Response:
     return Response(msgspec.json.encode(answer), status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def shown_call(call: Call, at_ms: int) -> dict[str, Any]:
-    """A ringing call as the API gives it."""
+def shown_call(call: Call, extension: str, at_ms: int) -> dict[str, Any]:
+    """A ringing call as the API gives it; `extension`: what may be seen of where it rings."""
     return {
         "session_id": call.session_id,
         "id": call.identifier,
         "caller": call.caller,
         "touchpoint": call.touchpoint,
         "queue": call.queue,
-        "extension": call.extension,
+        "extension": extension,
         "rang_at": view.time_text(call.rang_at),
         "age_s": max(0, at_ms - call.rang_at) // 1000,
     }
@@ -99,14 +99,15 @@ def router(parts: Parts) -> APIRouter:
         """The caller's, visitor's or customer's context, by anything that points at them.
 
         Keys that lead to different persons, or to one that several persons share, are `ambiguous`: ask about the
-        candidates. Identifiers stand in the body and never in a path.
+        candidates. Identifiers stand in the body and never in a path. Staff are named by pseudonyms, the same as in
+        ClickHouse.
         """
         who = parts.gate.require(request, "read")
         purpose = access.usable_purpose(asked.purpose)
         ids = [parts.identify(key.namespace, key.value, f"keys.{at}") for at, key in enumerate(asked.keys)]
         found = await parts.lookup.context(ids, now_ms())
         await parts.audit.looked_up("context", who, purpose, ids, found.match.shown, found.match.kind)
-        return encoded(found.answer)
+        return encoded({**found.answer, "timeline": parts.entries(who, found.answer["timeline"])})
 
     @routes.get(
         "/customers/{id:path}/timeline",
@@ -132,7 +133,7 @@ def router(parts: Parts) -> APIRouter:
         await parts.audit.looked_up(
             "timeline", who, purpose, [identifier], [person], f"{len(page['timeline'])} entries"
         )
-        return encoded(page)
+        return encoded({**page, "timeline": parts.entries(who, page["timeline"])})
 
     @routes.get(
         "/customers/{id:path}/live",
@@ -161,7 +162,10 @@ def router(parts: Parts) -> APIRouter:
         async def told(person: str) -> None:
             await parts.audit.looked_up("live", who, purpose, [identifier], [person], "shown")
 
-        return stream(parts.streams.run(events(parts.lookup, identifier, shown, told)))
+        def seen(entry: dict[str, Any]) -> dict[str, Any]:
+            return parts.entries(who, (entry,))[0]
+
+        return stream(parts.streams.run(events(parts.lookup, identifier, shown, told, seen)))
 
     @routes.get(
         "/calls/ringing",
@@ -180,7 +184,7 @@ def router(parts: Parts) -> APIRouter:
         await parts.audit.looked_up(
             "ringing", who, purpose, [], [each.identifier for each in calls], f"{len(calls)} calls"
         )
-        return encoded({"calls": [shown_call(each, at) for each in calls]})
+        return encoded({"calls": [shown_call(each, parts.extension(who, each), at) for each in calls]})
 
     return routes
 

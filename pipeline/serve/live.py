@@ -34,6 +34,8 @@ HASH_BYTES = 4
 BEAT = b": heart-beat\n\n"
 #: Is told of each person whom a stream shows from now on, before it does. Raises audit.Unaudited.
 Told = Callable[[str], Awaitable[None]]
+#: What of an entry whoever reads the stream may see.
+Seen = Callable[[dict[str, Any]], dict[str, Any]]
 #: Browsers come back after this time when the connection is lost.
 RETRY_MS = 1000
 
@@ -182,7 +184,7 @@ class Shown:
         self._floor = view.time_ms(entries[-1]["occurred_at"]) if len(entries) >= WINDOW else 0
 
 
-async def events(lookup: Lookup, identifier: str, shown: Shown | None, told: Told) -> AsyncGenerator[bytes]:
+async def events(lookup: Lookup, identifier: str, shown: Shown | None, told: Told, seen: Seen) -> AsyncGenerator[bytes]:
     """The stream's bytes. Without `shown` it begins with what happens from now on."""
     watch = Watch(lookup.workers)
     watch.follow(identifier)
@@ -204,7 +206,7 @@ async def events(lookup: Lookup, identifier: str, shown: Shown | None, told: Tol
                     shown = Shown.of(entries)
                     yield f"id: {shown.token}\n\n".encode()  # without data: nothing to show, a place to resume
                 for token, entry in shown.take(entries):
-                    yield b"id: %b\ndata: %b\n\n" % (token.encode(), msgspec.json.encode(entry))
+                    yield b"id: %b\ndata: %b\n\n" % (token.encode(), msgspec.json.encode(seen(entry)))
                 await asyncio.sleep(BREATH_S)
                 continue
         yield BEAT

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from pipeline import catalogue, logs
 from pipeline.domain import texts
+from pipeline.domain.staff import Staff
 from pipeline.keys import Keys, keyring, load_or_create
 from pipeline.listening import options
 from pipeline.registry import Registry
@@ -62,6 +63,7 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         masked=masked,
         history=history,
         audit=Audit(logs.get("audit"), writer, codec, keyed.seal, masked),
+        staff=Staff(keyed.pseudonym, known.policy.staff),
         touchpoints={each.id: each.name for each in known.touchpoints.values()},
         zone=settings.time_zone or known.business.time_zone,
         now_minutes=settings.now_minutes,

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.domain import view
+from pipeline.domain.staff import Staff
 from pipeline.serve.calls import Call
 from pipeline.serve.card import Names, card, days, shown_id, words
 from pipeline.serve.parts import Parts
@@ -62,7 +63,8 @@ class Pages:
                 "id": each.identifier,
                 "caller": each.caller or words(shown_id(each.identifier)),
                 "where": each.queue or names.touchpoint(each.touchpoint),
-                "extension": each.extension,
+                # From the topic timelines, and so mostly a pseudonym: that tells nobody whose telephone it is.
+                "extension": "" if Staff.is_pseudonym(each.extension) else each.extension,
                 "at": names.moment(each.rang_at),
             }
             for each in calls

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.reasons import Rejected
+from pipeline.domain.staff import Staff
 from pipeline.problems import bad_request
-from pipeline.serve.access import Gate, Links, Sessions
+from pipeline.serve.access import Gate, Links, Principal, Sessions
 from pipeline.serve.audit import Audit
-from pipeline.serve.calls import Calls
+from pipeline.serve.calls import Call, Calls
 from pipeline.serve.history import History
 from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
@@ -40,6 +42,7 @@ class Parts:
     masked: Callable[[str], str]  # takes from a text what must not be kept in clear
     history: History
     audit: Audit
+    staff: Staff
     touchpoints: Mapping[str, str] = field(default_factory=dict)  # id → name, from the catalogue
     zone: str = "UTC"  # the business's time zone: the desk's until a browser says its own
     now_minutes: int = 30
@@ -58,6 +61,15 @@ class Parts:
     def ready(self) -> bool:
         """Whether every profile's owner is known, and lookups can be audited."""
         return self.routes.complete and self.writer.ready
+
+    def entries(self, who: Principal, entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A timeline's entries as they may be seen: at the desk whole, by programs without names of staff."""
+        return list(entries) if who.session else [self.staff.hidden(each) for each in entries]
+
+    def extension(self, who: Principal, call: Call) -> str:
+        """The same of where a call rings."""
+        seen = self.entries(who, [{"details": {"extension": call.extension} if call.extension else {}}])
+        return str(seen[0]["details"].get("extension", ""))
 
     def identify(self, namespace: str, value: str, field: str) -> str:
         """The identifier of what somebody sent. Raises Problem 400 that names the field, never the value."""

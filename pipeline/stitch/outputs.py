@@ -15,9 +15,8 @@ from pipeline.domain.interaction import Interaction
 from pipeline.domain.policy import Policy
 from pipeline.domain.scores import ScoreRow
 from pipeline.domain.scoring import CONTACT_KINDS, DIMENSIONS, NOTHING, Experience
+from pipeline.domain.staff import Staff
 from pipeline.domain.texts import holds, masked, masked_code
-
-STAFF = "staff"  # what a pseudonym of somebody who works here begins with
 
 _NOTHING_SEEN: dict[str, float | None] = dict.fromkeys(DIMENSIONS)
 
@@ -27,10 +26,9 @@ class Outputs:
 
     def __init__(self, keyring: Keyring, policy: Policy, region: str) -> None:
         """`region` reads phone numbers without country prefix."""
-        self._pseudonym = keyring.pseudonym
         self._region = region
         self._traits = policy.traits
-        self._staff = policy.staff
+        self._staff = Staff(keyring.pseudonym, policy.staff)
         self._texts = policy.texts
         self._properties = {name: masked if name in policy.texts else masked_code for name in policy.properties}
 
@@ -110,9 +108,9 @@ class Outputs:
 
     def _detail(self, name: str, value: str | int | float | bool) -> str:
         """A value of the details: true, 3, 2.5, and texts cleaned."""
+        if self._staff.names(name):
+            return self._staff.name(value)
         if isinstance(value, str):
-            if name in self._staff:
-                return self._pseudonym(STAFF, value)
             return (masked if name in self._texts else masked_code)(value, self._region)
         if isinstance(value, bool):
             return "true" if value else "false"

@@ -130,6 +130,13 @@ async def probed(run: Run, *beside: Callable[[aiohttp.ClientSession], Awaitable[
 @contextmanager
 def product(home: Path) -> Iterator[tuple[str, keys.Keys]]:
     """A started stack of its own: where it answers, and its keys."""
+    with started(home) as settings:
+        yield f"http://{settings.host}:{settings.http_port}", keys.load_or_create(settings)
+
+
+@contextmanager
+def started(home: Path) -> Iterator[Settings]:
+    """A started stack of its own, as its settings reach it."""
     host = "127.0.0.1"
     settings = Settings(
         home=home,
@@ -143,9 +150,8 @@ def product(home: Path) -> Iterator[tuple[str, keys.Keys]]:
             [sys.executable, "-m", "pipeline.cli", "up"], env=settings.environment(), stdout=log, stderr=log
         )
     try:
-        base = f"http://{host}:{settings.http_port}"
-        _wait_until_ready(base, up, home)
-        yield base, keys.load_or_create(settings)
+        _wait_until_ready(f"http://{host}:{settings.http_port}", up, home)
+        yield settings
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(30)

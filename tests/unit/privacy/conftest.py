@@ -96,7 +96,9 @@ async def privacy(serving: Serving) -> AsyncIterator[Privacy]:
     )
     erasures = Erasures(means)
     letters = Letters(CODEC, KEYRING, "US")
-    sources = Sources(parts.identities, profiles, rows, read, partial(learn, None, CODEC), CODEC, letters, KEYRING.seal)
+    sources = Sources(
+        parts.identities, profiles, rows, read, partial(learn, None, CODEC), CODEC, letters, parts.staff, KEYRING.seal
+    )
     serving.app.include_router(api.router(parts, sources, erasures, profiles))
     yield Privacy(serving, rows, dead, erasures, elsewhere)
     await profiles.close()

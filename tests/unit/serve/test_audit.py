@@ -139,7 +139,7 @@ async def test_a_stream_is_audited_again_when_it_shows_another_person(serving: S
         told.append(person)
 
     serving.world.say("anonymous:a1")
-    stream = events(serving.parts.lookup, "anonymous:a1", None, audited)
+    stream = events(serving.parts.lookup, "anonymous:a1", None, audited, dict)
     await heard(stream, b"id: ")
     serving.world.say("anonymous:a1", event_id="second")
     await heard(stream, b"second")

@@ -84,7 +84,7 @@ async def reading(serving: Serving, identifier: str, token: str | None = None) -
     shown = Shown.parse(token) if token else None
 
     async def read() -> None:
-        async for chunk in serving.parts.streams.run(live.events(serving.parts.lookup, identifier, shown, told)):
+        async for chunk in serving.parts.streams.run(live.events(serving.parts.lookup, identifier, shown, told, dict)):
             fields = dict(line.split(": ", 1) for line in chunk.decode().splitlines() if line and line[0] != ":")
             if chunk == live.BEAT:
                 heard.put_nowait(None)
