@@ -33,12 +33,12 @@ class Explaining:
 
     def identity(self, identifier: str) -> Json:
         """The person of an identifier, with all that resolves to it or may."""
-        who = person(identifier, self._outcome(identifier).assignment)
+        who = self.person(identifier)
         start = who or identifier
         near = self._near(start)
         if identifier not in near:
             near.append(identifier)
-        rows = [self._row(each) for each in near[:IDENTIFIERS_MAX]]
+        rows = [self.row(each) for each in near[:IDENTIFIERS_MAX]]
         ids = dict.fromkeys(order_id for row in rows for order_id in row["orders"])
         orders = [order_json(found) for order_id in ids if (found := find(self._state, order_id)) is not None]
         orders.sort(key=lambda each: -int(each["number"]))
@@ -50,6 +50,10 @@ class Explaining:
             "truncated": self._truncated or len(near) > IDENTIFIERS_MAX,
         }
 
+    def person(self, identifier: str) -> str | None:
+        """Whose an identifier is; None where it is ambiguous."""
+        return person(identifier, self._outcome(identifier).assignment)
+
     def _near(self, start: str) -> list[str]:
         """Whatever resolves to a person, or may be theirs; the person first."""
         found = [start]
@@ -58,16 +62,17 @@ class Explaining:
             for other in self._below(each):
                 if other not in seen and len(found) <= IDENTIFIERS_MAX:
                     seen.add(other)
-                    if start in self._concerned(other):
+                    if start in self.concerned(other):
                         found.append(other)
-        for strong in self._record(start).above:  # where it is ambiguous, or stands alone: who is said to have it
+        for strong in self.record(start).above:  # where it is ambiguous, or stands alone: who is said to have it
             if strong not in seen and not is_erased(strong):
                 seen.add(strong)
                 found.append(strong)
         return found
 
-    def _concerned(self, identifier: str) -> set[str]:
-        record = self._record(identifier)
+    def concerned(self, identifier: str) -> set[str]:
+        """Whom an identifier may have to do with: owners, candidates, and who was parted from it."""
+        record = self.record(identifier)
         known = record.assignment or UNASSIGNED
         return {*persons(known), *known.candidates, *record.parted, *(record.above if record.alone else ())}
 
@@ -82,8 +87,9 @@ class Explaining:
                 found.append(key[len(start) :].decode())
         return found
 
-    def _row(self, identifier: str) -> Json:
-        record = self._record(identifier)
+    def row(self, identifier: str) -> Json:
+        """One identifier: whose it is, why, and on which evidence."""
+        record = self.record(identifier)
         known = record.assignment or UNASSIGNED
         sessions = sorted(known.sessions.items())
         orders = [record.joined_by, record.freed, *record.parted.values()]
@@ -107,7 +113,7 @@ class Explaining:
 
     def _evidence(self, identifier: str, record: Record) -> list[Json]:
         """Each stronger identifier's earliest evidence, then what came in sessions."""
-        shown = [self._piece(record, strong, edge, edge.session_id) for strong, edge in _by_time(record.above)]
+        shown = [self.piece(record, strong, edge, edge.session_id) for strong, edge in _by_time(record.above)]
         told = {(strong, edge.session_id) for strong, edge in record.above.items()}
         for key, value in self._state.scan(f"s{identifier}\0".encode()):
             if len(shown) >= EVIDENCE_MAX:
@@ -115,10 +121,11 @@ class Explaining:
             session_id = key.rpartition(b"\0")[2].decode()
             for strong, edge in _by_time(decode_session(value)):
                 if (strong, session_id) not in told:
-                    shown.append(self._piece(record, strong, edge, session_id))
+                    shown.append(self.piece(record, strong, edge, session_id))
         return shown[:EVIDENCE_MAX]
 
-    def _piece(self, record: Record, strong: str, edge: Edge, session_id: str) -> Json:
+    def piece(self, record: Record, strong: str, edge: Edge, session_id: str) -> Json:
+        """A piece of evidence, and whether it counts."""
         why_not = self._why_not(record, strong)
         erased = is_erased(strong)
         return {
@@ -147,10 +154,11 @@ class Explaining:
         return f"{strong} is ambiguous" if owner is None and len(record.above) > 1 else ""
 
     def _outcome(self, identifier: str) -> Outcome:
-        record = self._record(identifier)
+        record = self.record(identifier)
         return Outcome(record.assignment or UNASSIGNED, record.alone)
 
-    def _record(self, identifier: str) -> Record:
+    def record(self, identifier: str) -> Record:
+        """All that is known about an identifier."""
         if identifier not in self._records:
             data = self._state.get(b"i" + identifier.encode())
             self._records[identifier] = decode_record(data) if data is not None else Record()

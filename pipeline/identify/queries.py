@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pipeline.engine import Engine, Store
-from pipeline.identify import erasing, explain, orders
+from pipeline.identify import erasing, everything, explain, orders
 from pipeline.internal import Answering, Freshness
 
 WAIT_S_MAX = 10.0
@@ -18,7 +18,21 @@ LOOK_EVERY_S = 0.02  # while somebody waits for an order; batches are 50 ms apar
 
 class Identity(msgspec.Struct, forbid_unknown_fields=True):
     id: str
-    sessions_max: int = explain.SESSIONS_MAX  # of each identifier, the newest by name
+
+
+class Below(msgspec.Struct, forbid_unknown_fields=True):
+    person: str
+    above: list[str]
+    after: str = ""
+
+
+class Rows(msgspec.Struct, forbid_unknown_fields=True):
+    ids: list[str]
+
+
+class EvidenceOf(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    after: str = ""
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,6 +68,9 @@ class Queries:
         """The server that gives them."""
         questions: dict[str, Any] = {
             "/internal/identity": (Identity, self.identity),
+            "/internal/below": (Below, self.below),
+            "/internal/rows": (Rows, self.rows),
+            "/internal/evidence": (EvidenceOf, self.evidence),
             "/internal/order": (Order, self.order),
             "/internal/orders": (Orders, self.orders),
             "/internal/alone": (Alone, self.alone),
@@ -70,8 +87,28 @@ class Queries:
     async def identity(self, asked: Identity) -> dict[str, Any]:
         """Who an identifier is, with everything that is theirs or may be."""
         freshness = Freshness()
-        explaining = explain.Explaining(self._state(freshness), sessions_max=asked.sessions_max)
+        explaining = explain.Explaining(self._state(freshness))
         return {**explaining.identity(asked.id), **freshness.told()}
+
+    async def below(self, asked: Below) -> dict[str, Any]:
+        """A page of what stands below some identifiers of a person: what is theirs, and what may be partly."""
+        _bounded(asked.above)
+        freshness = Freshness()
+        return {
+            **everything.below(self._state(freshness), asked.person, asked.above, asked.after),
+            **freshness.told(),
+        }
+
+    async def rows(self, asked: Rows) -> dict[str, Any]:
+        """Some identifiers, each with the first page of its evidence, and the orders about them."""
+        _bounded(asked.ids)
+        freshness = Freshness()
+        return {**everything.rows(self._state(freshness), asked.ids), **freshness.told()}
+
+    async def evidence(self, asked: EvidenceOf) -> dict[str, Any]:
+        """A page of the evidence of one identifier."""
+        freshness = Freshness()
+        return {**everything.evidence(self._state(freshness), asked.id, asked.after), **freshness.told()}
 
     async def order(self, asked: Order) -> dict[str, Any]:
         """What became of an order; waits for it."""
@@ -116,3 +153,8 @@ class Queries:
     async def erasures(self, asked: Erasures) -> dict[str, Any]:
         """The erasures that are not proven yet."""
         return {"unfinished": erasing.unfinished(self._state(Freshness()))}
+
+
+def _bounded(ids: list[str]) -> None:
+    if len(ids) > everything.IDS_MAX:
+        raise ValueError(f"at most {everything.IDS_MAX} ids at once")

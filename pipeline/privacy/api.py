@@ -14,7 +14,8 @@ from pipeline.domain.orders import Erase, Unblock
 from pipeline.privacy import shapes
 from pipeline.privacy.asking import Workers
 from pipeline.privacy.erasures import Erasures
-from pipeline.privacy.export import Export, Sources, find
+from pipeline.privacy.export import Export, Sources
+from pipeline.privacy.person import find
 from pipeline.problems import Problem, unavailable
 from pipeline.serve.api import PROBLEMS, encoded, now_ms, usable_id
 from pipeline.serve.audit import Unaudited

@@ -2,15 +2,19 @@
 
 The first line is a header: whom it is about, and how fresh it is. The last is a summary with how much there was of
 each place, and where copies are that nobody reads any more: where it is missing, the stream was cut. In between, a line
-is `{"kind", "where", "value"}`. Of what several people share only the person's part is told, and of others nothing.
+is `{"kind", "where", "value"}`. Of what several people share only the person's part is told, of others nothing, and
+whoever works here has a pseudonym.
 
-Bounded: a page of a profile, of ClickHouse rows or of dead letters is in memory at a time.
+Bounded: a page of identifiers, of profiles, of ClickHouse rows or of dead letters is in memory at a time, beside the
+names of the person's identifiers and their sessions on what they share. Where there are more of these than is bearable,
+not all is told, and the summary says that it is not complete.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +25,10 @@ from pipeline import topics
 from pipeline.domain.staff import Staff
 from pipeline.domain.sweeping import Shared
 from pipeline.domain.view import time_text
+from pipeline.privacy import person as persons
 from pipeline.privacy.asking import Workers
 from pipeline.privacy.letters import Letters
+from pipeline.privacy.person import Person
 from pipeline.privacy.proof import FOR_EVER
 from pipeline.privacy.remains import Unread
 from pipeline.privacy.rows import TABLES, Rows
@@ -30,10 +36,14 @@ from pipeline.serve.identify import Identify
 from pipeline.topics import Topic
 from pipeline.wire import Codec, WireError
 
-PAGE_S = 5.0  # one page of a profile
+PAGE_S = 5.0  # one page of profiles
 WAIT_S = 10.0  # for a worker that is being replaced
-SESSIONS_MAX = 10_000  # of one identifier: more than identify keeps
+PROFILES_MAX = 200  # asked for at once
+SESSIONS_MAX = 200_000  # of what is shared, in memory; some 30 MB
+SLICE_S = 0.005  # of work on dead letters, before others get their turn
 IDENTIFIERS = "identify's state and changelog"
+ANOTHER = "another person"
+NAMING = frozenset({"from", "into", "identifier", "person"})  # what of an order names identifiers
 _encode = msgspec.json.Encoder().encode
 
 Json = dict[str, Any]
@@ -51,28 +61,8 @@ class Sources:
     learn: Callable[[Sequence[Any]], Awaitable[None]]  # schemas that a registry has, before records are decoded
     codec: Codec
     letters: Letters
-    staff: Staff  # the person is told what was said to whom, and not who works here
+    staff: Staff
     seal: Callable[[str], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Whom an export is about. Raises what identify's client raises, when it is asked for."""
-
-    asked: str
-    person: str
-    whole: tuple[str, ...]  # identifiers that are theirs alone
-    shared: tuple[Json, ...]  # identify's rows of those that others have a part in
-    answer: Json
-
-
-async def find(identify: Identify, asked: str) -> Person:
-    """The person that an identifier resolves to; where it is ambiguous, what is under that identifier alone."""
-    answer = await identify.ask("/internal/identity", {"id": asked, "sessions_max": SESSIONS_MAX})
-    person = answer["person"] or asked
-    whole = [row["id"] for row in answer["identifiers"] if row["person"] == person]
-    shared = [row for row in answer["identifiers"] if row["person"] != person and row["id"] != person]
-    return Person(asked, person, tuple(dict.fromkeys((person, *whole))), tuple(shared), answer)
 
 
 class Export:
@@ -81,77 +71,107 @@ class Export:
     def __init__(self, sources: Sources, person: Person) -> None:
         self._sources = sources
         self._who = person
-        self._parts = {row["id"]: self._part(row) for row in person.shared}
+        self._mine = frozenset(person.whole)
+        self._parts: dict[str, Shared] = {}  # what of a shared identifier is the person's
+        self._sessions = 0  # in these
+        self._whole = not person.truncated
         self._counts: Counter[str] = Counter()
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The whole of it, in pieces of whole lines."""
         who = self._who
-        first = {"asked": who.asked, "person": who.person, "identifiers": list(who.whole)}
-        shared = [row["id"] for row in who.shared]
-        fresh = {"as_of": who.answer.get("as_of"), "lag_ms": who.answer.get("lag_ms")}
-        yield _line("header", "", {**first, "shared": shared, **fresh, "truncated": who.answer["truncated"]})
-        async for piece in self._body():
-            yield piece
+        first = {"asked": who.asked, "person": who.person, "identifiers": who.whole, "shared": who.shared}
+        yield _line("header", "", {**first, "as_of": who.as_of, "lag_ms": who.lag_ms, "truncated": who.truncated})
+        for part in (self._identifiers(), self._profiles(), self._tables(), self._dead_letters()):
+            async for piece in part:
+                yield piece
         ages_out = [
             {"where": f"Kafka topic {topic.name}", "kept": _kept(topic)}
             for topic in (*topics.CHANNEL_TOPICS, topics.TIMELINES, topics.REJECTED)
         ]
-        told = {"complete": True, "items": self._counts.total(), "places": dict(sorted(self._counts.items()))}
+        told = {"complete": self._whole, "items": self._counts.total(), "places": dict(sorted(self._counts.items()))}
         yield _line("summary", "", {**told, "copies": ages_out})
-
-    async def _body(self) -> AsyncIterator[bytes]:
-        who = self._who
-        yield self._all(("identifier", IDENTIFIERS, self._row(row)) for row in who.answer["identifiers"])
-        yield self._all(("order", IDENTIFIERS, order) for order in self._orders())
-        for identifier in who.whole:
-            async for piece in self._profile(identifier):
-                yield piece
-        for row in who.shared:
-            async for piece in self._profile(row["id"], theirs=False):
-                yield piece
-        async for piece in self._tables():
-            yield piece
-        async for piece in self._dead_letters():
-            yield piece
 
     # identify.
 
+    async def _identifiers(self) -> AsyncIterator[bytes]:
+        """Every identifier, and all evidence that it is the person's."""
+        identify, told = self._sources.identify, set[str]()
+        async for page in persons.rows(identify, (*self._who.whole, *self._who.shared)):
+            yield self._all(("identifier", IDENTIFIERS, self._row(row)) for row in page["rows"])
+            for row in page["rows"]:
+                async for pieces in persons.evidence(identify, row):
+                    more = {"id": row["id"], "evidence": self._evidence(row, pieces)}
+                    yield self._all([("evidence of an identifier", IDENTIFIERS, more)])
+                if row["id"] not in self._mine:
+                    self._remember(row)
+            orders = [each for each in page["orders"] if each["order_id"] not in told and self._is_about_them(each)]
+            told.update(each["order_id"] for each in orders)
+            yield self._all(("order", IDENTIFIERS, self._order(each)) for each in orders)
+
     def _row(self, row: Json) -> Json:
         """A row without what is about others."""
-        mine = set(self._who.whole)
         return {
             **{name: row[name] for name in ("id", "ambiguous", "since", "rule", "until", "alone")},
-            "theirs": row["id"] in mine,
-            "sessions": sorted(session for session, owner in row["sessions"].items() if owner in mine),
-            "evidence": [piece for piece in row["evidence"] if row["id"] in mine or piece["from"] in mine],
+            "theirs": row["id"] in self._mine,
+            "sessions": sorted(session for session, owner in row["sessions"].items() if owner in self._mine),
+            "evidence": self._evidence(row, row["evidence"]),
         }
 
-    def _orders(self) -> list[Json]:
-        mine = set(self._who.whole)
+    def _evidence(self, row: Json, pieces: Iterable[Json]) -> list[Json]:
+        """Of a shared identifier the person's; of one that is theirs also what others said, who are not named."""
+        theirs, mine = row["id"] in self._mine, self._mine
+        named = ("since", "source", "event_id", "session_id", "counts")
         return [
-            {name: order[name] for name in ("order_id", "kind", "state", "reason", "said")}
-            for order in self._who.answer["orders"]
-            if mine.intersection(each for each in order["said"].values() if isinstance(each, str))
+            {"from": piece["from"] if piece["from"] in mine else ANOTHER, **{name: piece[name] for name in named}}
+            for piece in pieces
+            if theirs or piece["from"] in mine
         ]
 
-    def _part(self, row: Json) -> Shared:
-        """What of a shared identifier is the person's."""
-        mine, sessions = set(self._who.whole), row["sessions"]
-        owned = [session for session, owner in sessions.items() if owner in mine]
-        until = row["until"] if row["earlier"] in mine else None
-        return Shared(row["id"], "", owned, list(sessions), until)
+    def _is_about_them(self, order: Json) -> bool:
+        return not self._mine.isdisjoint(each for each in order["said"].values() if isinstance(each, str))
+
+    def _order(self, order: Json) -> Json:
+        said = {
+            name: ANOTHER if name in NAMING and value not in self._mine else value
+            for name, value in order["said"].items()
+        }
+        return {**{name: order[name] for name in ("order_id", "kind", "state", "reason")}, "said": said}
+
+    def _remember(self, row: Json) -> None:
+        """Keep what of a shared identifier is the person's."""
+        sessions = row["sessions"]
+        if self._sessions + len(sessions) > SESSIONS_MAX:
+            self._whole = False
+            return
+        self._sessions += len(sessions)
+        owned = [session for session, owner in sessions.items() if owner in self._mine]
+        until = row["until"] if row["earlier"] in self._mine else None
+        self._parts[row["id"]] = Shared(row["id"], "", owned, list(sessions), until)
 
     # stitch.
 
-    async def _profile(self, identifier: str, theirs: bool = True) -> AsyncIterator[bytes]:
-        """A profile's records; of one that is not only theirs, the person's interactions alone."""
-        number, after = self._sources.profiles.number_of(identifier), ""
+    async def _profiles(self) -> AsyncIterator[bytes]:
+        """Every profile's records; of one that is not only theirs, the person's interactions alone."""
+        for ids, theirs in ((self._who.whole, True), (tuple(self._parts), False)):
+            by_number: dict[int, list[str]] = defaultdict(list)
+            for each in ids:
+                by_number[self._sources.profiles.number_of(each)].append(each)
+            for number, group in sorted(by_number.items()):
+                for start in range(0, len(group), PROFILES_MAX):
+                    async for piece in self._pages(number, group[start : start + PROFILES_MAX], theirs):
+                        yield piece
+
+    async def _pages(self, number: int, ids: Sequence[str], theirs: bool) -> AsyncIterator[bytes]:
+        after = ""
         while True:
-            question = {"id": identifier, "after": after}
+            question = {"ids": list(ids), "after": after}
             page = await self._sources.profiles.ask(number, "/internal/export", question, PAGE_S, WAIT_S)
             items = [each for each in page["items"] if self._is_theirs(each["value"].get("interaction"), theirs)]
-            yield self._all((each["kind"], f"{each['where']}, profile {identifier}", each["value"]) for each in items)
+            yield self._all(
+                (each["kind"], f"{each['where']}, profile {each['profile']}", self._seen(each["value"]))
+                for each in items
+            )
             after = page["next"]
             if not after:
                 return
@@ -162,8 +182,13 @@ class Export:
             return otherwise
         part = self._parts.get(x["identifier"])
         if part is None:
-            return x["identifier"] in self._who.whole
+            return x["identifier"] in self._mine
         return part.has(x["session_id"], x["occurred_at"])
+
+    def _seen(self, value: Json) -> Json:
+        """A record without names of those who work here."""
+        x = value.get("interaction")
+        return {**value, "interaction": self._sources.staff.hidden(x)} if isinstance(x, dict) else value
 
     # ClickHouse.
 
@@ -181,15 +206,19 @@ class Export:
     # Kafka.
 
     async def _dead_letters(self) -> AsyncIterator[bytes]:
-        mine = frozenset(self._who.whole)
         where = f"Kafka topic {topics.REJECTED.name}"
         async for records in self._sources.read(topics.REJECTED):
             await self._sources.learn(records)
-            found = [value for record in records if (value := self._dead_letter(record.value, mine)) is not None]
+            found, began = list[Json](), time.perf_counter()
+            for record in records:
+                if (value := self._dead_letter(record.value)) is not None:
+                    found.append(value)
+                if time.perf_counter() - began >= SLICE_S:
+                    await asyncio.sleep(0)
+                    began = time.perf_counter()
             yield self._all(("dead letter", where, value) for value in found)
-            await asyncio.sleep(0)
 
-    def _dead_letter(self, data: bytes | None, mine: frozenset[str]) -> Json | None:
+    def _dead_letter(self, data: bytes | None) -> Json | None:
         if data is None:
             return None
         try:
@@ -197,10 +226,11 @@ class Export:
             letter = self._sources.letters.read(rejected)
         except (WireError, Unread):
             return None
-        if mine.isdisjoint(letter.identifiers):
+        if self._mine.isdisjoint(letter.identifiers):
             return None
         origin = {name: rejected[name] for name in ("id", "reason", "detail")}
-        return {**origin, "at": time_text(rejected["timestamp"]), "event": letter.content}
+        content = self._sources.staff.hidden(letter.content) if letter.content is not None else None
+        return {**origin, "at": time_text(rejected["timestamp"]), "event": content}
 
     # Lines.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pipeline.domain import messages
+from pipeline.domain import exporting, messages
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, NAMESPACES, Interaction
 from pipeline.domain.messages import Misfiled, Slice
@@ -30,7 +30,7 @@ class Letter(msgspec.Struct, frozen=True):
 
     identifiers: frozenset[str]
     since: int  # ms: the first sign of it
-    content: Any  # the event as it was sent, or what stands for it
+    content: dict[str, Any] | None  # the event as it was sent, or the interaction that was made of it
 
 
 class Letters:
@@ -45,7 +45,7 @@ class Letters:
         """A record of the topic interactions.rejected. Raises Unread where its bytes name nobody and cannot be read."""
         named = set(self._of_key(rejected["key"]))
         times = [int(rejected["timestamp"])]
-        content: Any = None
+        content: dict[str, Any] | None = None
         try:
             if rejected["topic"] == INBOX.name:
                 content = self._message(rejected["value"], named, times)
@@ -56,7 +56,7 @@ class Letters:
                 raise
         return Letter(frozenset(named), min(times), content)
 
-    def _event(self, value: bytes | None, named: set[str], times: list[int]) -> Any:
+    def _event(self, value: bytes | None, named: set[str], times: list[int]) -> dict[str, Any] | None:
         if value is None:
             return None  # a tombstone: its key is all there is
         try:
@@ -71,7 +71,7 @@ class Letters:
         times += [each for each in moments if each is not None and EARLIEST_MS <= each < LATEST_MS]
         return event
 
-    def _message(self, value: bytes | None, named: set[str], times: list[int]) -> Any:
+    def _message(self, value: bytes | None, named: set[str], times: list[int]) -> dict[str, Any] | None:
         if value is None:
             return None
         try:
@@ -86,7 +86,7 @@ class Letters:
         for x in held:
             named.update((x.identifier, *x.links))
             times.append(x.since)
-        return msgspec.to_builtins(message)
+        return exporting.plain(held[0]) if len(held) == 1 else None  # what a slice says besides is about others
 
     def _of_key(self, key: bytes | None) -> Iterator[str]:
         """Whom a record's key names: back-ends write identifiers, as they are or keyed."""

@@ -24,6 +24,7 @@ from pipeline.partition import partition_of
 
 IDS_MAX = 10_000
 PAIRS_MAX = 10_000
+PROFILES_MAX = 200  # exported with one question
 ITEMS_MAX = 2_000  # of an export, in one answer
 LOOK_EVERY = 32  # records between two looks at the clock
 
@@ -41,7 +42,7 @@ class Told(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Export(msgspec.Struct, forbid_unknown_fields=True):
-    id: str
+    ids: list[str]  # of one partition number
     after: str = ""
 
 
@@ -100,16 +101,21 @@ class Looking:
         return {"reached": reached}
 
     async def export(self, asked: Export) -> dict[str, Any]:
-        """Everything that is kept under one identifier, in pages."""
-        number = partition_of(asked.id, self._partitions)
+        """Everything that is kept under some identifiers, in pages: `next` is where another one begins, or ''."""
+        if not 0 < len(asked.ids) <= PROFILES_MAX:
+            raise ValueError(f"1 to {PROFILES_MAX} ids at once")
+        (number,) = {partition_of(each, self._partitions) for each in asked.ids}  # raises ValueError
+        where = f"stitch's state and changelog, partition number {number}"
+        index, after = _page(asked.after)
         items: list[dict[str, Any]] = []
-        last = b""
-        found = exporting.items(self._state(asked.id), asked.id, asked.after)
-        async for key, item in _paced(found):
-            if len(items) == ITEMS_MAX:
-                return {"items": items, "next": exporting.cursor(last)}
-            items.append({**item, "where": f"stitch's state and changelog, partition number {number}"})
-            last = key
+        for n, identifier in list(enumerate(asked.ids))[index:]:
+            last = b""
+            async for key, item in _paced(exporting.items(self._state(identifier), identifier, after)):
+                if len(items) == ITEMS_MAX:
+                    return {"items": items, "next": f"{n}.{exporting.cursor(last) if last else after}"}
+                items.append({**item, "profile": identifier, "where": where})
+                last = key
+            after = ""
         return {"items": items, "next": ""}
 
     async def sweep(self, asked: Swept) -> dict[str, Any]:
@@ -130,6 +136,12 @@ class Looking:
 
     def _state(self, identifier: str) -> Any:
         return self._engine.state(partition_of(identifier, self._partitions))[0]
+
+
+def _page(after: str) -> tuple[int, str]:
+    """Which of the profiles, and where in it. Raises ValueError."""
+    index, _, place = after.partition(".")
+    return int(index or 0), place
 
 
 async def _paced(found: Iterator[Any]) -> AsyncIterator[Any]:

@@ -104,7 +104,7 @@ async def test_profiles_of_other_workers_are_not_answered_for(worker: Worker) ->
     worker.owned = set(range(PARTITIONS)) - {partition_of(A, PARTITIONS)}
     assert await worker.ask("told", pairs=[{"profile": A, "sender": ME, "version": 1}]) == 421
     assert await worker.ask("erased", ids=[A], order=1) == 421
-    assert await worker.ask("export", id=A) == 421
+    assert await worker.ask("export", ids=[A]) == 421
     assert await worker.ask("sweep", number=partition_of(A, PARTITIONS), ids=[A], before=AT) == 421
 
 
@@ -118,20 +118,27 @@ async def test_an_erasure_is_known_by_its_order(worker: Worker) -> None:
 
 async def test_an_export_comes_in_pages(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "ITEMS_MAX", 3)
-    worker.say(*(Misfiled(made(A, f"e{n}")) for n in range(7)))
+    number = partition_of(A, PARTITIONS)
+    other = next(each for n in range(99) if partition_of(each := f"device:{n}", PARTITIONS) == number)
+    worker.say(*(Misfiled(made(A, f"e{n}")) for n in range(7)), *(Misfiled(made(other, f"o{n}")) for n in range(4)))
     found: list[Any] = []
     after = ""
     while True:
-        answer = await worker.ask("export", id=A, after=after)
+        answer = await worker.ask("export", ids=[A, other], after=after)
         assert len(answer["items"]) <= 3
         found += answer["items"]
         if not (after := answer["next"]):
             break
     events = [each["value"]["interaction"]["event_id"] for each in found if each["kind"] == "interaction"]
-    assert sorted(events) == [f"e{n}" for n in range(7)]
-    assert len(found) == len(list(worker.store.scan(records.prefix(A))))
+    assert sorted(events) == [*(f"e{n}" for n in range(7)), *(f"o{n}" for n in range(4))]
+    for profile in (A, other):
+        assert [each["profile"] for each in found].count(profile) == len(
+            list(worker.store.scan(records.prefix(profile)))
+        )
     assert all("partition number" in each["where"] for each in found)
-    assert await worker.ask("export", id=A, after="not a cursor") == 400
+    elsewhere = next(each for n in range(99) if partition_of(each := f"device:{n}", PARTITIONS) != number)
+    for question in ({"ids": [A], "after": "0.not a cursor"}, {"ids": []}, {"ids": [A, elsewhere]}):
+        assert await worker.ask("export", **question) == 400
 
 
 async def test_a_sweep_counts_and_has_names_taken_out(worker: Worker) -> None:
