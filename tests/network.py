@@ -218,7 +218,7 @@ class Network:
         """What a profile shows in the end, newest first."""
         state = DictState()
         state.data = self.states[partition_of(identifier, PARTITIONS)]
-        return arrange(Held(state, identifier).shown, self._rules).view
+        return arrange(Held(state, identifier).shown, self._rules, identifier).view
 
     def kept(self, identifiers: Iterable[str]) -> dict[Key, Interaction]:
         """All that is stored under these identifiers, but for what has left their views."""

@@ -14,6 +14,9 @@ import msgspec
 
 CHANNELS = ("web", "mobile", "phone", "in_store", "chat", "message", "partner")
 
+#: Added to when a copy that came with a public key was received (ms): so that one which did not counts before it.
+PUBLIC_LATER = 1 << 52
+
 #: Strongest first. An event is filed under the first of these that it carries.
 NAMESPACES = ("customer", "loyalty", "email", "phone", "anonymous", "device")
 
@@ -47,7 +50,7 @@ class Interaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     touchpoint: str
     occurred_at: int  # corrected by received_at − sent_at, at most 5 minutes ahead of the broker's time
     occurred_at_sent: int  # as the source said it: the same in every copy, so it may be part of a key
-    received_at: int  # the copy with the smallest one counts
+    received_at: int  # the copy with the smallest one counts, see `precedence`
     digest: int  # 63 bits of the content: decides between copies received in the same millisecond
     session_id: str = ""
     goal: str = ""
@@ -81,8 +84,11 @@ class Interaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def precedence(self) -> tuple[int, int]:
-        """Of two copies of one event the one with the smaller precedence counts."""
-        return self.received_at, self.digest
+        """Of two copies of one event the one with the smaller precedence counts.
+
+        One that came with a public key counts after all others: nobody can forestall what a source is going to send.
+        """
+        return self.received_at + PUBLIC_LATER if self.public else self.received_at, self.digest
 
     @property
     def position(self) -> tuple[int, str, str]:

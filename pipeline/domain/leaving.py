@@ -18,7 +18,7 @@ def let_go(state: State, profile: Profile, held: Held, shelves: Shelves, rules: 
     head = profile.head
     wanted = shelves.events()
     for part in held.slices():
-        wanted |= arrange(part, rules.held).events()
+        wanted |= arrange(part, rules.held, held.person).events()
     for key, kept in held.kept.items():
         x = kept.interaction
         if event(x) in wanted:

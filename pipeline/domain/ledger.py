@@ -12,6 +12,7 @@ from bisect import insort
 from collections.abc import Set as AbstractSet
 from operator import attrgetter
 
+from pipeline.domain.consent import ANALYSIS
 from pipeline.domain.records import Held, Ledger
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import NO_SCORES, Piece, ScoreRow, piece, retraction, rows
@@ -46,8 +47,8 @@ def retell(
 
     `since`: the first day whose row is still to be written for pieces that are in the ledger, None where there is none.
     `taken`: events (identifier, source, event_id) that were held, and were taken away.
-    A day that has lost all its evidence, because it is somebody else's now or a better copy says otherwise, gets a row
-    that takes its figures back; one whose evidence has only become too old keeps its row.
+    A day that has lost all its evidence, because it is somebody else's now, a better copy says otherwise, or a browser
+    refuses, gets a row that takes its figures back; one whose evidence has only become too old keeps its row.
     """
     scoring, person = rules.scoring, held.person
     if ledger.definition != scoring.version:  # rows of the former definition stand
@@ -57,10 +58,12 @@ def retell(
         return Ledger(scoring.version, [], []), [retraction(person, day, scoring) for day in sorted(days)]
 
     days = {p.day for p in shelves.pieces}
-    new = Ledger(scoring.version, shelves.pieces, [day for day in ledger.past if day not in days])
+    silent = shelves.silent(ANALYSIS)
+    past = [day for day in ledger.past if day not in days]
+    new = Ledger(scoring.version, shelves.pieces, past, tuple(sorted(silent)))
     added = set(new.pieces).difference(ledger.pieces)
     gone = set(ledger.pieces).difference(new.pieces)
-    lost = _lost(gone, held, taken, rules) if gone else set()
+    lost = _lost(gone, held, taken, silent, rules) if gone else set()
     changed = {p.day for p in added}.difference(ledger.past)  # what only came back has its row
     changed.update(p.day for p in lost)
     if since is not None:
@@ -84,9 +87,12 @@ def wiped(ledger: Ledger, person: str, rules: Rules) -> tuple[Ledger, list[Score
     return left, [ScoreRow(person, day, ledger.definition, NO_SCORES) for day in sorted(days)]
 
 
-def _lost(gone: set[Piece], held: Held, taken: AbstractSet[tuple[str, str, str]], rules: Rules) -> set[Piece]:
+def _lost(
+    gone: set[Piece], held: Held, taken: AbstractSet[tuple[str, str, str]], silent: AbstractSet[str], rules: Rules
+) -> set[Piece]:
     """Of the pieces that are no longer in, those that no longer are so, and not merely too old to be kept."""
-    shown = {piece(x, said) for x in held.shown if (said := rules.scoring.experience(x)) is not None}
+    heard = (x for x in held.shown if x.identifier not in silent)
+    shown = {piece(x, said) for x in heard if (said := rules.scoring.experience(x)) is not None}
     events = held.events() | taken
     return {p for p in gone if p.event in events and p not in shown}
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.domain.consent import PURPOSES
+from pipeline.domain.consent import NAMELESS, PURPOSES
 from pipeline.domain.interaction import NAMESPACES
 
 #: What an event that came with a public key may link to a stronger identifier: a login in the browser links its cookie,
 #: and nobody's phone number can be claimed by whoever has read the page's source.
-PUBLIC = frozenset({"anonymous", "device"})
+PUBLIC = NAMELESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pipeline.domain import records
-from pipeline.domain.consent import ANALYSIS, refuses
+from pipeline.domain.consent import ANALYSIS, SPEAKING, refuses
 from pipeline.domain.erasing import Erasing
 from pipeline.domain.hearing import Hearing
 from pipeline.domain.interaction import Interaction
@@ -164,6 +164,7 @@ class Work:
             self._lend(profile, person, x)
         if owner == x.identifier:
             self.step.changed.add(owner)
+            self._heed(profile, x)
             if experience is not None:
                 self._learn(profile, x, experience)
 
@@ -298,6 +299,7 @@ class Work:
         self._state.put(key, encode(lent))
         if lent.belongs_to(profile.identifier, known):
             self.step.changed.add(profile.identifier)
+            self._heed(profile, x)
             if (experience := self._rules.scoring.experience(x)) is not None:
                 self._learn(profile, x, experience)
 
@@ -336,6 +338,11 @@ class Work:
 
     # The person's evidence, and what can leave.
 
+    def _heed(self, profile: Profile, x: Interaction) -> None:
+        """A word on analysis may take evidence away, or give it back."""
+        if x.consent and x.type in SPEAKING and ANALYSIS in x.consent:
+            profile.stale = True
+
     def _learn(self, profile: Profile, x: Interaction, experience: Experience) -> None:
         """Add an interaction that is new to the person to their evidence."""
         if profile.stale:
@@ -343,6 +350,8 @@ class Work:
         ledger = self._ledger(profile)
         if ledger.definition != self._rules.scoring.version:
             profile.stale = True
+            return
+        if x.identifier in ledger.silent:
             return
         new = piece(x, experience)
         if new is not None and learn(ledger, new, self._rules):
@@ -364,7 +373,7 @@ class Work:
         ledger: Ledger | None = None
         if profile.stale:
             held = Held(self._state, profile.identifier)
-            shelves = arrange(held.shown, rules.held)
+            shelves = arrange(held.shown, rules.held, profile.identifier)
             before = self._ledger(profile)
             if profile.wiped:
                 before, retracted = wiped(before, profile.identifier, rules)

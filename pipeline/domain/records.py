@@ -38,7 +38,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from pipeline.domain.interaction import Interaction
+from pipeline.domain.interaction import PUBLIC_LATER, Interaction
 from pipeline.domain.messages import UNASSIGNED, Assignment, is_erased
 from pipeline.domain.scores import Piece
 from pipeline.domain.scoring import Experience
@@ -100,7 +100,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def since(self) -> int:
         """As of the interaction."""
-        return min(self.occurred_at, self.precedence[0])
+        return min(self.occurred_at, self.precedence[0] % PUBLIC_LATER)
 
 
 class Lent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -157,6 +157,7 @@ class Ledger(msgspec.Struct, array_like=True, gc=False):
     definition: int
     pieces: list[Piece]
     past: list[int]  # days that have a row, but no piece in here any more; rising
+    silent: tuple[str, ...] = ()  # browsers and devices of theirs whose own word keeps what is filed there out of it
 
 
 encode = msgspec.msgpack.Encoder().encode

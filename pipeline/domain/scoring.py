@@ -5,6 +5,8 @@
 - What the catalogue reads from an event's type, outcome and measures is *observed*. Where several observations of one
   event speak of the same dimension, the worst counts: a call is as easy as its hardest part.
 - What a touchpoint's customers expect of a measure gives a gap: how much worse it was, in the measure's unit.
+- What came with a public key, which anybody may have sent, says how it was, but puts nobody at risk (`severe`), and is
+  no contact: with a browser's key nobody calls us.
 
 What was not seen is None, never a made-up number.
 """
@@ -193,7 +195,9 @@ class Scoring:
             if kind is None and expects is None:
                 return None
             said = self._observed(x, kind or _UNKNOWN_KIND, expects)
-        return None if said is None or (x.consent and refuses(x, ANALYSIS)) else said
+        if said is None or (x.consent and refuses(x, ANALYSIS)):
+            return None
+        return msgspec.structs.replace(said, severe=False) if said.severe and x.public else said
 
     def _asked(self, answer: Answer) -> Experience | None:
         question = self.questions.get(answer.question)
@@ -212,6 +216,8 @@ class Scoring:
             seen = measure(x, curve.measure)
             if seen is not None:
                 _worse(values, curve.dimension, curve.at(seen))
+        if contact == CONTACT and x.public:
+            contact = NO_CONTACT
         if contact == CONTACT and (outcome := self._outcome(x)) is not None:
             resolved, queue = outcome.resolved, outcome.queue
             contact = CONTACT if outcome.contact else NO_CONTACT

@@ -4,6 +4,10 @@ An interaction leaves a profile only when no shelf holds it. Whatever order inte
 same: what was once pushed out of one, newer keys would push out again. All that a view shows is read from them.
 
 None is older than `Rules.age_ms` before the newest, but for what people said of their consent: that does not age.
+
+Of a person who is known by name, what came with a public key is in the timeline, and opens and closes goals and the
+cart: that is what people do in a browser. It is no order and no word on one, no complaint, no trait and no preference,
+since anybody may have sent it (`consent.vouched`).
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pipeline.domain.consent import PURPOSES, SERVICE, SPEAKING, refuses
+from pipeline.domain.consent import ANALYSIS, PURPOSES, SERVICE, SPEAKING, is_named, refuses
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import Piece, piece
@@ -31,6 +35,7 @@ CART = "cart"  # one for a person, whatever the channel: an order closes it
 class Shelves:
     """The newest of everything. Dicts go from the newest key to the oldest."""
 
+    person: str = ""  # whose they are
     view: list[Interaction] = field(default_factory=list)  # newest first
     pieces: list[Piece] = field(default_factory=list)  # oldest first
     orders: dict[str, Interaction] = field(default_factory=dict)  # order → its order_placed
@@ -40,6 +45,9 @@ class Shelves:
     traits: dict[str, Interaction] = field(default_factory=dict)  # name → profile_updated
     preferences: dict[str, Interaction] = field(default_factory=dict)  # option → preference_set
     consent: dict[str, Interaction] = field(default_factory=dict)  # purpose → the last word of the person on it
+    browsers: dict[tuple[str, str], Interaction] = field(
+        default_factory=dict
+    )  # (purpose, browser or device) → the last word on it that came from there with a public key
     refused: set[tuple[str, str, str]] = field(default_factory=set)  # events that are not for service
 
     def events(self) -> set[tuple[str, str, str]]:
@@ -48,12 +56,34 @@ class Shelves:
         result.update(p.event for p in self.pieces)
         for shelf in (self.orders, self.order_changes, self.complaints, self.goals, self.traits, self.preferences):
             result.update(event(x) for x in shelf.values())
-        result.update(event(x) for x in self.consent.values())
+        result.update(event(x) for x in (*self.consent.values(), *self.browsers.values()))
         return result
 
     def allowed(self) -> dict[str, bool]:
         """Purpose → the person's last word, for those on which there was one."""
-        return {purpose: self.consent[purpose].consent[purpose] for purpose in PURPOSES if purpose in self.consent}
+        words = self.consent
+        if not is_named(self.person):
+            words = dict(words)
+            for (purpose, _), word in self.browsers.items():
+                if self._is_newer(word, words.get(purpose), purpose):
+                    words[purpose] = word
+        return {purpose: words[purpose].consent[purpose] for purpose in PURPOSES if purpose in words}
+
+    def silent(self, purpose: str) -> set[str]:
+        """The browsers and devices of a person with a name whose own word is no: what is filed there is not used."""
+        if not is_named(self.person):
+            return set()  # their word is the person's
+        return {
+            identifier
+            for (about, identifier), word in self.browsers.items()
+            if about == purpose and refuses(word, purpose) and self._is_newer(word, self.consent.get(purpose), purpose)
+        }
+
+    def _is_newer(self, word: Interaction, other: Interaction | None, purpose: str) -> bool:
+        """Whether a browser's word is heard after another one; a no of the person it never outlasts."""
+        if other is None:
+            return True
+        return (other.public or not refuses(other, purpose)) and position(word) > position(other)
 
     def for_service(self) -> Shelves:
         """The shelves without what must not be shown to those who serve the person.
@@ -61,15 +91,20 @@ class Shelves:
         It is taken from shelves that were filled with all of it: a goal that was reached in an interaction that is
         not shown is not an open one.
         """
-        if not self.refused:
+        silent = self.silent(SERVICE)
+        if not self.refused and not silent:
             return self
 
+        def is_shown(named: tuple[str, str, str]) -> bool:
+            return named not in self.refused and named[0] not in silent
+
         def shown(shelf: dict[str, Interaction]) -> dict[str, Interaction]:
-            return {key: x for key, x in shelf.items() if event(x) not in self.refused}
+            return {key: x for key, x in shelf.items() if is_shown(event(x))}
 
         return Shelves(
-            view=[x for x in self.view if event(x) not in self.refused],
-            pieces=[p for p in self.pieces if p.event not in self.refused],
+            person=self.person,
+            view=[x for x in self.view if is_shown(event(x))],
+            pieces=[p for p in self.pieces if is_shown(p.event)],
             orders=shown(self.orders),
             order_changes=shown(self.order_changes),
             complaints=shown(self.complaints),
@@ -77,6 +112,7 @@ class Shelves:
             traits=shown(self.traits),
             preferences=shown(self.preferences),
             consent=self.consent,
+            browsers=self.browsers,
         )
 
 
@@ -90,21 +126,25 @@ def position(interaction: Interaction) -> tuple[int, str, str, str]:
     return interaction.occurred_at, interaction.source, interaction.event_id, interaction.identifier
 
 
-def arrange(interactions: Iterable[Interaction], rules: Rules) -> Shelves:
-    """The shelves of a set of interactions (each of them once), in whatever order they are given."""
-    shelves = Shelves()
+def arrange(interactions: Iterable[Interaction], rules: Rules, person: str) -> Shelves:
+    """The shelves of a person's interactions (each of them once), in whatever order they are given."""
+    shelves = Shelves(person)
     newest_first = sorted(interactions, key=position, reverse=True)
     oldest = newest_first[0].occurred_at - rules.age_ms if newest_first else 0
     for x in newest_first:
         if x.consent:
             _consent(shelves, x)
+    silent, named = shelves.silent(ANALYSIS), is_named(person)
+    for x in newest_first:
         if x.occurred_at < oldest:
-            continue
+            break
         if len(shelves.view) < rules.view_size:
             shelves.view.append(x)
-        if len(shelves.pieces) < rules.evidence and (said := rules.scoring.experience(x)) and (new := piece(x, said)):
-            shelves.pieces.append(new)
-        place = _PLACES.get(x.type)
+        if len(shelves.pieces) < rules.evidence and x.identifier not in silent:
+            said = rules.scoring.experience(x)
+            if said is not None and (new := piece(x, said)) is not None:
+                shelves.pieces.append(new)
+        place = (_PUBLIC_PLACES if named and x.public else _PLACES).get(x.type)
         if place is not None:
             place(shelves, x, rules)
     shelves.pieces.reverse()
@@ -139,12 +179,20 @@ def _consent(shelves: Shelves, x: Interaction) -> None:
         shelves.refused.add(event(x))
     if x.type in SPEAKING:
         for purpose in PURPOSES:
-            if purpose in x.consent:
+            if purpose not in x.consent:
+                continue
+            if not x.public:
                 shelves.consent.setdefault(purpose, x)
+            elif not is_named(x.identifier):
+                shelves.browsers.setdefault((purpose, x.identifier), x)
 
 
 def _order(shelves: Shelves, x: Interaction, rules: Rules) -> None:
     _put(shelves.orders, order_id(x) or x.event_id, x, rules.orders)
+    _checkout(shelves, x, rules)
+
+
+def _checkout(shelves: Shelves, x: Interaction, rules: Rules) -> None:
     _put(shelves.goals, CART, x, 2 * rules.goals)
     _goal(shelves, x, rules)
 
@@ -190,4 +238,12 @@ _PLACES: dict[str, Callable[[Shelves, Interaction, Rules], None]] = {
     "complaint_closed": _complaint,
     "profile_updated": _traits,
     "preference_set": _preferences,
+}
+#: The same of what anybody may have sent.
+_PUBLIC_PLACES: dict[str, Callable[[Shelves, Interaction, Rules], None]] = {
+    "order_placed": _checkout,
+    "cart_updated": _cart,
+    "goal_started": _goal,
+    "goal_completed": _goal,
+    "goal_abandoned": _goal,
 }

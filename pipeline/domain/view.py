@@ -47,7 +47,7 @@ def context(state: Reading, person: str, now_ms: int, rules: Rules) -> Json:
     person who refuses to be served by it, it is that they do (`consent`), and nothing else.
     """
     held = Held(state, person)
-    every = arrange(held.shown, rules)
+    every = arrange(held.shown, rules, person)
     consent = every.allowed()
     if consent.get(SERVICE) is False:
         return {"profile": {"id": person, "identifiers": [], "traits": {}}, **_parts(Shelves(), now_ms, rules, consent)}
@@ -89,7 +89,7 @@ def timeline(state: Reading, person: str, rules: Rules, limit: int, before: str 
     """
     start = position(before) if before is not None else None
     held = Held(state, person)
-    every = arrange(held.shown, rules)
+    every = arrange(held.shown, rules, person)
     if every.allowed().get(SERVICE) is False:
         return {"timeline": [], "next": None, "complete": True}
     shelves = every.for_service()
@@ -129,7 +129,7 @@ def resolve(state: Reading, identifier: str, rules: Rules = _RULES) -> Json:
 
 def card(state: Reading, person: str, rules: Rules) -> Json:
     """`{"id", "initials", "last_seen"}`: enough to choose among candidates, and no more."""
-    every = arrange(Held(state, person).shown, rules)
+    every = arrange(Held(state, person).shown, rules, person)
     shelves = Shelves() if every.allowed().get(SERVICE) is False else every.for_service()
     last_seen = time_text(shelves.view[0].occurred_at) if shelves.view else None
     return {"id": person, "initials": initials(_choices(shelves.traits)), "last_seen": last_seen}
@@ -162,6 +162,8 @@ def entry(x: Interaction) -> Json:
             result[name] = value
     if x.properties and x.type != "profile_updated":  # traits stand in the profile, as they are now
         result["properties"] = x.properties
+    if x.public:  # anybody may have sent it
+        result["public"] = True
     if x.items:
         result["items"] = _items(x)
     if x.answer is not None:
@@ -268,7 +270,8 @@ def _goals(shelves: Shelves, now_ms: int) -> Iterator[Json]:
     for x in shelves.goals.values():
         if is_open(x):
             basket = {"items": pieces(x), "amount": amount(x)} if x.type == "cart_updated" else {}
-            yield {"goal": x.goal or "cart", "summary": summary(x), **basket, **_when(x, now_ms)}
+            public = {"public": True} if x.public else {}
+            yield {"goal": x.goal or "cart", "summary": summary(x), **basket, **public, **_when(x, now_ms)}
 
 
 def _complaints(shelves: Shelves, now_ms: int) -> Iterator[Json]:

@@ -45,6 +45,7 @@ _COLUMNS = (
     "properties",
     "details",
     "consent",
+    "public",
 )
 
 
@@ -142,6 +143,7 @@ def _interaction(row: Sequence[Any]) -> Interaction:
         properties=dict(value["properties"]),
         details=dict(value["details"]),
         consent=dict(value["consent"]),
+        public=value["public"],
     )
 
 

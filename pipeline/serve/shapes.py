@@ -157,6 +157,9 @@ class Entry(BaseModel):
     session_id: str
     identifier: str
     summary: str
+    public: bool = Field(
+        False, description="it came with a public key, so anybody may have sent it; left out where it did not"
+    )
 
 
 class Fresh(BaseModel):

@@ -76,6 +76,7 @@ class Outputs:
             if x.details
             else x.details,
             "consent": x.consent,
+            "public": x.public,
             "evidence": _NOTHING_SEEN
             if experience is None
             else {

@@ -191,6 +191,7 @@ INTERACTIONS = Table(
         **_fields("measures", "properties", "details", "consent"),
         **{name: _within("evidence", name) for name in DIMENSIONS},
         **_fields("evidence_kind", "definition", "expected_gap", "contact", "resolved", "severe", "queue_outcome"),
+        **_fields("public"),
     },
 )
 IDENTITIES = Table(

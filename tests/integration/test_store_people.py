@@ -70,8 +70,10 @@ class World:
     def scored(self, short: str) -> None:
         put(self.client, rows.CUSTOMER_SCORES, score(self.id(short), START // DAY_MS, ease=50.0))
 
-    def allowed(self, short: str, event: str, at: int, session: str = "", **purposes: bool) -> None:
-        self.happened(short, event, at, session, type="consent_changed", consent=purposes)
+    def allowed(
+        self, short: str, event: str, at: int, session: str = "", public: bool = False, **purposes: bool
+    ) -> None:
+        self.happened(short, event, at, session, type="consent_changed", consent=purposes, public=public)
 
     def assigned(self, short: str, *owners: str, until: int | None = None, **sessions: str) -> None:
         """The newest word on whose an identifier is."""
@@ -241,6 +243,63 @@ def test_what_refuses_service_is_not_in_the_timeline_of_a_person(world: World) -
     assert asked(world.client, sql, person=world.id("customer:d")) == []
 
 
+def test_a_public_word_does_not_speak_for_a_customer(world: World) -> None:
+    world.happened("customer:c", "order", at=1)
+    world.happened("anonymous:a", "visit", at=2)
+    world.assigned("anonymous:a", "customer:c")
+    world.scored("customer:c")
+    world.allowed("customer:c", "forged no", at=3, public=True, analysis=False, service=False)
+    assert world.by_person() == {"customer:c": {"order", "visit"}}  # for itself it may speak
+    assert world.current() == {"customer:c"}
+    world.allowed("customer:c", "no", at=4, analysis=False, service=False)
+    world.allowed("customer:c", "forged yes", at=5, public=True, analysis=True, service=True)
+    world.allowed("anonymous:a", "forged too", at=6, public=True, analysis=True, service=True)
+    assert (world.by_person(), world.current()) == ({}, set())
+    world.allowed("customer:c", "yes", at=7, analysis=True, service=True)
+    assert world.by_person() == {"customer:c": {"order", "visit", "forged yes", "forged too", "yes"}}
+    assert world.current() == {"customer:c"}
+
+
+def test_a_visitor_who_says_no_is_heard_and_so_is_their_browser_after_the_login(world: World) -> None:
+    world.happened("customer:c", "order", at=1)
+    world.happened("anonymous:a", "visit", at=2)
+    world.happened("device:d", "opened", at=2)
+    world.assigned("device:d", "anonymous:a")
+    world.scored("anonymous:a")
+    world.allowed("anonymous:a", "no", at=3, public=True, analysis=False)
+    assert (world.by_person(), world.current()) == ({"customer:c": {"order"}}, set())
+    world.assigned("anonymous:a", "customer:c")
+    world.assigned("device:d", "customer:c")
+    world.scored("customer:c")
+    assert world.by_person() == {"customer:c": {"order", "opened"}}  # of that browser nothing, of the customer all
+    assert world.current() == {"customer:c"}
+    world.allowed("customer:c", "yes", at=2, analysis=True)  # older: what is newer holds
+    assert world.by_person() == {"customer:c": {"order", "opened", "yes"}}
+    world.allowed("customer:c", "later yes", at=4, analysis=True)
+    assert world.by_person() == {"customer:c": {"order", "opened", "yes", "visit", "later yes"}}
+    world.allowed("anonymous:a", "no again", at=5, public=True, analysis=False)
+    assert world.by_person() == {"customer:c": {"order", "opened", "yes", "later yes"}}
+    world.allowed("anonymous:a", "all right", at=6, public=True, analysis=True)
+    assert world.by_person() == {"customer:c": {"order", "opened", "yes", "visit", "later yes", "all right"}}
+    world.assigned("anonymous:a")
+    world.assigned("device:d", "anonymous:a")
+    assert world.by_person() == {
+        "customer:c": {"order", "yes", "later yes"},
+        "anonymous:a": {"visit", "opened", "all right"},
+    }
+
+
+def test_what_a_browser_refuses_for_service_is_not_in_the_timeline(world: World) -> None:
+    world.happened("customer:c", "order", at=1)
+    world.happened("anonymous:a", "visit", at=2)
+    world.assigned("anonymous:a", "customer:c")
+    world.allowed("anonymous:a", "no", at=3, public=True, service=False)
+    sql = f"SELECT event_id FROM person_timeline(person = {{person:String}}, {EVERYTHING})"
+    assert asked(world.client, sql, person=world.id("customer:c")) == [("order",)]
+    world.allowed("customer:c", "yes", at=4, service=True)
+    assert {row[0] for row in asked(world.client, sql, person=world.id("customer:c"))} == {"order", "visit", "yes"}
+
+
 identifiers = st.sampled_from(["customer:a", "customer:b", "anonymous:x", "device:y"])
 owners = st.lists(st.sampled_from(["customer:a", "customer:b"]), unique=True, max_size=2)
 
@@ -254,6 +313,7 @@ owners = st.lists(st.sampled_from(["customer:a", "customer:b"]), unique=True, ma
             st.sampled_from(["", "s"]),
             st.none() | st.booleans(),
             st.sampled_from(["searched", "consent_changed", "profile_updated"]),
+            st.booleans(),
         ),
         min_size=1,
         max_size=10,
@@ -263,19 +323,19 @@ owners = st.lists(st.sampled_from(["customer:a", "customer:b"]), unique=True, ma
 )
 def test_whatever_is_said_the_newest_word_of_each_person_counts(
     client: Client,
-    happened: Sequence[tuple[str, int, str, bool | None, str]],
+    happened: Sequence[tuple[str, int, str, bool | None, str, bool]],
     links: dict[str, list[list[str]]],
     first: bool,
 ) -> None:
     """Against the rule itself, applied to the owners that assignments say."""
     world = World(client, str(next(names)))
-    for who, at, session, word, kind in happened:
-        consent = {} if word is None else {"analysis": word}
-        world.happened(who, f"{who} {at}{session}{kind}", at, session, type=kind, consent=consent)
-    newest = {}
     stored = {}  # the last copy of an event counts
-    for who, at, session, word, kind in happened:
-        stored[who, f"{who} {at}{session}{kind}"] = (at, session, word, kind)
+    for who, at, session, word, kind, public in happened:
+        consent = {} if word is None else {"analysis": word}
+        event = f"{who} {at}{session}{kind}{public}"
+        world.happened(who, event, at, session, type=kind, consent=consent, public=public)
+        stored[who, event] = (at, session, word, kind, public)
+    newest = {}
     for who, history in links.items():
         for owned in history:
             world.assigned(who, *owned, until=2 if len(owned) > 1 else None)
@@ -284,15 +344,22 @@ def test_whatever_is_said_the_newest_word_of_each_person_counts(
     def owner(who: str, session: str, at: int) -> str:
         return newest[who].owner(who, session, at) if who in newest else who
 
-    words: dict[str, tuple[tuple[int, str], bool]] = {}
-    for (who, event), (at, session, word, kind) in stored.items():
+    words: dict[str, tuple[tuple[int, str], bool]] = {}  # of persons
+    heard: dict[tuple[str, str], tuple[tuple[int, str], bool]] = {}  # of what came with a public key
+    for (who, event), (at, session, word, kind, public) in stored.items():
         if word is not None and kind != "searched":
             person, said = owner(who, session, at), ((at, event), word)
-            words[person] = max(words.get(person, said), said)
+            if not public:
+                words[person] = max(words.get(person, said), said)
+            elif not who.startswith("customer:"):
+                place = (person, who if person.startswith("customer:") else "")
+                heard[place] = max(heard.get(place, said), said)
     expected: dict[str, set[str]] = {}
-    for (who, event), (at, session, word, _) in stored.items():
+    for (who, event), (at, session, word, _, _) in stored.items():
         person = owner(who, session, at)
-        if word is not False and (person not in words or words[person][1]):
+        own = words.get(person, ((-1, ""), True))
+        said = heard.get((person, who if person.startswith("customer:") else ""), ((-1, ""), True))
+        if word is not False and own[1] and (said[1] or said[0] < own[0]):
             expected.setdefault(person, set()).add(event)
     sql = "SELECT person, event_id FROM interactions_by_person WHERE endsWith(identifier, {end:String})"
     found: dict[str, set[str]] = {}

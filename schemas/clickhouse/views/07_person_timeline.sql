@@ -8,6 +8,25 @@ WITH
         SELECT {person:String} AS identifier
         UNION ALL
         SELECT identifier FROM identities WHERE identities.person = {person:String} OR earlier_person = {person:String}
+    ),
+    -- The newest words on each purpose, as in analysis_refusals.
+    said AS (
+        SELECT
+            purpose,
+            browser,
+            argMaxIf(NOT consent[purpose], (occurred_at, source, event_id, identifier), NOT public) AS own_no,
+            maxIf((occurred_at, source, event_id, identifier), NOT public) AS own_at,
+            argMaxIf(NOT consent[purpose], (occurred_at, source, event_id, identifier), public) AS public_no,
+            maxIf((occurred_at, source, event_id, identifier), public) AS public_at
+        FROM consents_attributed
+        ARRAY JOIN ['analysis', 'service'] AS purpose
+        WHERE person = {person:String} AND identifier IN (SELECT identifier FROM known) AND mapContains(consent, purpose)
+        GROUP BY purpose, browser
+    ),
+    refused AS (
+        SELECT browser
+        FROM (SELECT *, max(own_at) OVER (PARTITION BY purpose) AS person_at FROM said)
+        WHERE own_no OR (public_no AND public_at > person_at)
     )
 SELECT *
 FROM interactions_attributed
@@ -15,13 +34,8 @@ WHERE person = {person:String}
   AND identifier IN (SELECT identifier FROM known)
   AND (NOT mapContains(consent, 'analysis') OR consent['analysis'])
   AND (NOT mapContains(consent, 'service') OR consent['service'])
-  AND NOT (
-      SELECT
-          argMaxIf(NOT consent['analysis'], (occurred_at, source, event_id), mapContains(consent, 'analysis'))
-          OR argMaxIf(NOT consent['service'], (occurred_at, source, event_id), mapContains(consent, 'service'))
-      FROM consents_attributed
-      WHERE person = {person:String} AND identifier IN (SELECT identifier FROM known)
-  )
+  AND identifier NOT IN (SELECT browser FROM refused)
+  AND '' NOT IN (SELECT browser FROM refused)
   AND (toUnixTimestamp64Milli(occurred_at), source, event_id)
       < ({before_at:Int64}, {before_source:String}, {before_event_id:String})
 COMMENT 'Interactions of one person before a position in their timeline; takes parameters.';

@@ -155,7 +155,7 @@ def test_an_erased_profile_holds_only_what_came_afterwards(
     if rules is WIDE:
         assert profiles.shown(A) == after
         assert profiles.figures(A) == expected_figures(A, after)
-    assert arrange(profiles.shown(A), rules).view == arrange(after, rules).view
+    assert arrange(profiles.shown(A), rules, A).view == arrange(after, rules, A).view
     assert profiles.shown(B) == []
     assert profiles.sweep(Concern([A], AT)).found == {}
     if not after:

@@ -140,7 +140,12 @@ def test_a_better_copy_that_moves_out_of_view_leaves_no_hole() -> None:
     for n in range(20):
         store(state, made(event_id=f"e{n:02}", at=NOON + n), rules=rules)
     store(state, made(event_id="moved", at=NOON - HOUR, received=10), rules=rules)
-    assert [x.event_id for x in arrange(Held(state, "customer:1").shown, rules).view] == ["e19", "e18", "e17", "e16"]
+    assert [x.event_id for x in arrange(Held(state, "customer:1").shown, rules, "customer:1").view] == [
+        "e19",
+        "e18",
+        "e17",
+        "e16",
+    ]
 
 
 def test_what_a_shelf_holds_stays_beyond_the_view() -> None:
@@ -271,7 +276,7 @@ def test_what_was_let_go_and_comes_again_counts_once() -> None:
     news = [made(event_id=f"e{n}", at=NOON + n) for n in range(9)]
     advance(state, [Slice("customer:1", "anonymous:7", Assignment(1, ("customer:1",)), (old,))], SMALL)
     store(state, *news, rules=SMALL)
-    assert "old" not in [x.event_id for x in arrange(Held(state, "customer:1").shown, SMALL).view]
+    assert "old" not in [x.event_id for x in arrange(Held(state, "customer:1").shown, SMALL, "customer:1").view]
     again = Slice("customer:1", "anonymous:7", Assignment(2, ("customer:1",)), (old,))
     advance(state, [again], SMALL)
     ledger = records.decode_ledger(state.data[records.prefix("customer:1") + records.LEDGER])

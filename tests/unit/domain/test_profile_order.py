@@ -157,11 +157,11 @@ def test_a_profile_ends_as_reckoned_at_once(chance: random.Random, size: int) ->
 def test_full_shelves_end_the_same(chance: random.Random, size: int) -> None:
     copies = world(chance, size, same_place=True)
     best = counting(copies)
-    expected = arrange(best.values(), NARROW)
+    expected = arrange(best.values(), NARROW, ME)
     told = []
     for order in orders(chance, copies):
         ended = Ended([Misfiled(x) for x in order], cuts(chance, len(order)), NARROW)
-        assert arrange(ended.shown(ME), NARROW) == expected
+        assert arrange(ended.shown(ME), NARROW, ME) == expected
         assert ended.entries == best
         assert sum(cell.interactions for cell in ended.cells().values()) == len(best)
         head = records.decode_head(ended.state.data[records.prefix(ME) + records.HEAD])

@@ -36,6 +36,7 @@ def entry(**changes: Any) -> dict[str, Any]:
         "resolved": None,
         "severe": False,
         "queue_outcome": "",
+        "public": False,
         **changes,
     }
 
