@@ -18,7 +18,7 @@ from pipeline.serve.live import Streams
 from pipeline.serve.main import app_of, run_app
 from pipeline.settings import Settings
 
-COLLECT = "/v1/interactions"
+COLLECT = ("/v1/interactions", "/v1/observations")
 
 
 class Http:
@@ -36,7 +36,7 @@ class Http:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["path"] == COLLECT or scope["path"].startswith(f"{COLLECT}/"):
+        elif any(scope["path"] == each or scope["path"].startswith(f"{each}/") for each in COLLECT):
             await self._collect(scope, receive, send)
         else:
             await self._serve(scope, receive, send)

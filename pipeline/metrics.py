@@ -22,6 +22,16 @@ EVENTS_DROPPED = Counter(
     "Events and copies that stitch did not keep: about somebody who was erased after them, or who is blocked.",
     ["reason"],
 )
+OBSERVATIONS_ACCEPTED = Counter(
+    "throughline_observations_accepted_total",
+    "Observations that the collector or the desk accepted: the broker has them.",
+    ["stage"],
+)
+OBSERVATIONS_REJECTED = Counter(
+    "throughline_observations_rejected_total",
+    "Observations that the collector, the desk or the sink refused, by reason.",
+    ["stage", "reason"],
+)
 COLLECT_SECONDS = Histogram(
     "throughline_collect_seconds",
     "From a request's arrival at the collector to its answer, the broker's acknowledgement included.",

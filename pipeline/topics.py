@@ -5,6 +5,8 @@ Decisions
   (`max.compaction.lag.ms`). Kafka cleans closed segments only, and closes one at the first record that comes after
   `segment.ms`: so where nothing at all is written, the last segment keeps what it has until something is.
 - 2026-11-24 interactions.rejected is compacted as well: a dead letter is taken out by a tombstone under its key.
+- 2026-11-26 observations name no customer and are few, so they stay as long as a dot may look back (a year, and some):
+  a ClickHouse that is made anew has them. Only collect and serve write them, and mask; the sink judges each again.
 """
 
 from __future__ import annotations
@@ -110,6 +112,15 @@ REJECTED = Topic(
     retention_ms=90 * DAY_MS,
 )
 ALERTS = Topic("alerts", "alert_id", "alert", ("identify",), ("store",), cleanup="compact")
+OBSERVATIONS = Topic(
+    "observations",
+    "source, observation_id",
+    "observation",
+    ("collect", "serve"),
+    ("store",),
+    retention_ms=400 * DAY_MS,
+    log_append_time=True,
+)
 AUDIT = Topic("audit", "audit_id", "audit", ("serve",), ("store",), retention_ms=400 * DAY_MS)
 IDENTITY_ORDERS = Topic(
     "identity.orders",
@@ -137,6 +148,7 @@ TOPICS: tuple[Topic, ...] = (
     TOUCHPOINT_SCORES,
     REJECTED,
     ALERTS,
+    OBSERVATIONS,
     AUDIT,
     IDENTITY_ORDERS,
     ROUTES,

@@ -1,4 +1,4 @@
-"""collect as an ASGI app, and its route for an app that has others too."""
+"""collect as an ASGI app, and its routes for an app that has others too."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 
 from pipeline import catalogue, kafka, metrics, problems
-from pipeline.collect import reference
+from pipeline.collect import reference, reference_observations
 from pipeline.collect.body import body_of
 from pipeline.collect.collector import Collector, Place, Verdict
 from pipeline.collect.event import Events
@@ -24,7 +25,7 @@ from pipeline.keys import Keys, keyring
 from pipeline.problems import Problem
 from pipeline.registry import Registry, RegistryFailed
 from pipeline.settings import Settings
-from pipeline.topics import CHANNEL_TOPICS
+from pipeline.topics import written_by
 from pipeline.wire import Codec
 
 #: Records wait this long for others to share a request to the broker: enough to batch under load, too short to see.
@@ -42,7 +43,7 @@ PREFLIGHT = {
 
 
 class Access:
-    """Who may send events."""
+    """Who may send events and observations."""
 
     def __init__(self, keys: Keys) -> None:
         self._ingest = keys.ingest.encode()
@@ -59,7 +60,7 @@ class Access:
             if hmac.compare_digest(key, self._public):
                 return True
             if any(hmac.compare_digest(key, other) for other in self._others):
-                raise Problem(403, "missing_scope", "This key may not send events: use the ingest or public key.")
+                raise Problem(403, "missing_scope", "This key may not send anything: use the ingest or public key.")
         raise Problem(
             401,
             "no_key",
@@ -69,36 +70,32 @@ class Access:
 
 
 def routes(collector: Collector, access: Access, schemas: Path) -> APIRouter:
-    """POST /v1/interactions; `schemas` is the folder that /docs takes its texts from."""
-    # The scheme is for /docs; `access` decides.
-    said = "The ingest key of keys.json; in pages and apps the public one."
-    bearer = HTTPBearer(scheme_name="ingest", description=said, auto_error=False)
-    router = APIRouter(tags=["interactions"], dependencies=[Depends(bearer)])
-    limits = collector.limits
-    wait = str(limits.retry_after_s)
+    """POST /v1/interactions and /v1/observations; `schemas` is the folder that /docs takes its texts from."""
+    router = APIRouter()
+    router.include_router(_interactions(collector, access, schemas))
+    router.include_router(_observations(collector, access, schemas))
+    return router
 
-    @router.post("/v1/interactions", **reference.operation(limits, schemas))
+
+def _bearer(said: str) -> Any:
+    """The scheme is for /docs; `access` decides."""
+    return Depends(HTTPBearer(scheme_name="ingest", description=said, auto_error=False))
+
+
+def _interactions(collector: Collector, access: Access, schemas: Path) -> APIRouter:
+    said = "The ingest key of keys.json; in pages and apps the public one."
+    router = APIRouter(tags=["interactions"], dependencies=[_bearer(said)])
+
+    @router.post("/v1/interactions", **reference.operation(collector.limits, schemas))
     async def post_interactions(request: Request) -> Response:
         public = access.check(request)
         shared = ANY_ORIGIN if public else {}
         try:
-            verdict = await take(request, public)
+            verdict = await taken(request, collector, lambda body: collector.take(body, public))
         except Problem as problem:  # a page is to read this too
             problem.headers |= shared
             raise
         return Response(msgspec.json.encode(verdict), 202, shared, "application/json")
-
-    async def take(request: Request, public: bool) -> Verdict:
-        try:
-            collector.check()
-            async with body_of(request, limits, collector.budget) as body:
-                return await collector.take(body, public)
-        except Full as error:
-            detail = f"Too many events are being taken in right now: send these again in {wait} s."
-            raise Problem(429, "too_much_in_flight", detail, {"Retry-After": wait}) from error
-        except Unavailable as error:
-            detail = f"Not accepted, since {error}: send all events of this request again in {wait} s."
-            raise Problem(503, "kafka_unavailable", detail, {"Retry-After": wait}) from error
 
     @router.options("/v1/interactions", include_in_schema=False)
     async def ask_for_another_origin() -> Response:
@@ -106,6 +103,37 @@ def routes(collector: Collector, access: Access, schemas: Path) -> APIRouter:
         return Response(status_code=204, headers=PREFLIGHT)
 
     return router
+
+
+def _observations(collector: Collector, access: Access, schemas: Path) -> APIRouter:
+    said = "The ingest key of keys.json; in pages and apps the public one, for interactions alone."
+    router = APIRouter(tags=["observations"], dependencies=[_bearer(said)])
+
+    @router.post("/v1/observations", **reference_observations.operation(collector.limits, schemas))
+    async def post_observations(request: Request) -> Response:
+        if access.check(request):
+            detail = "The public key sends interactions and nothing else: send observations with the ingest key."
+            raise Problem(403, "missing_scope", detail)
+        verdict = await taken(request, collector, collector.observe)
+        return Response(msgspec.json.encode(verdict), 202, media_type="application/json")
+
+    return router
+
+
+async def taken(request: Request, collector: Collector, take: Callable[[bytes], Awaitable[Verdict]]) -> Verdict:
+    """What `take` says of a request's body. Raises Problem, also where nothing can be taken now."""
+    limits = collector.limits
+    wait = str(limits.retry_after_s)
+    try:
+        collector.check()
+        async with body_of(request, limits, collector.budget) as body:
+            return await take(body)
+    except Full as error:
+        detail = f"Too much is being taken in right now: send this again in {wait} s."
+        raise Problem(429, "too_much_in_flight", detail, {"Retry-After": wait}) from error
+    except Unavailable as error:
+        detail = f"Not accepted, since {error}: send all of this request again in {wait} s."
+        raise Problem(503, "kafka_unavailable", detail, {"Retry-After": wait}) from error
 
 
 def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> FastAPI:
@@ -124,7 +152,7 @@ def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> 
 
     async def start() -> None:
         try:
-            await registry.register(CHANNEL_TOPICS)
+            await registry.register(written_by("collect"))
         except RegistryFailed as problem:
             sys.stderr.write(f"{problem}\n")  # the server says no more than that its start failed
             raise

@@ -79,7 +79,7 @@ def oversize(limits: Limits) -> Problem:
     return Problem(
         413,
         "oversize",
-        f"A request has at most {limits.body_bytes} bytes, also after decompression: send fewer events.",
+        f"A request has at most {limits.body_bytes} bytes, also after decompression: send less at once.",
     )
 
 

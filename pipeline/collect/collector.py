@@ -1,8 +1,9 @@
-"""A request's events on their way to Kafka: read, judged, made into records, delivered.
+"""A request's events or observations on their way to Kafka: read, judged, made into records, delivered.
 
 bytes → raw events → Avro events (event) → verdicts (domain.validate, the same that stitch gives) → records → delivered.
 Good events go through beside bad ones. What is written is the event as its source sent it, identifiers in clear:
 the channel topics are one of the two declared places for that; the record's key has only their keyed form.
+Observations go the same way (observed, domain.observations); of them the topic has what the domain has made, masked.
 """
 
 from __future__ import annotations
@@ -11,22 +12,26 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from pipeline import metrics
-from pipeline.collect.event import Events, event_id
+from pipeline.collect import observed
+from pipeline.collect.event import Events
 from pipeline.collect.limits import Budget, Limits
 from pipeline.collect.producer import Outgoing, Producer
+from pipeline.collect.strict import id_of
 from pipeline.domain.identifiers import Keyring
+from pipeline.domain.observations import observation
 from pipeline.domain.policy import DEFAULT, Policy
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.validate import interaction
 from pipeline.partition import partition_of
 from pipeline.problems import Problem
-from pipeline.topics import channel_topic
+from pipeline.topics import OBSERVATIONS, channel_topic
 from pipeline.wire import Codec, Oversize
 
 
@@ -39,11 +44,20 @@ class Refused(msgspec.Struct, frozen=True):
     detail: str
 
 
+class RefusedObservation(msgspec.Struct, frozen=True):
+    """Why one observation of a request was not accepted."""
+
+    index: int
+    observation_id: str | None
+    reason: str
+    detail: str
+
+
 class Verdict(msgspec.Struct, frozen=True):
-    """The answer to a request: how many events the broker has, and which ones were refused."""
+    """The answer to a request: how many events or observations the broker has, and which ones were refused."""
 
     accepted: int
-    rejected: list[Refused]
+    rejected: Sequence[Refused | RefusedObservation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +107,51 @@ class Collector:
         """
         began = time.perf_counter()
         raws = envelope(body, self.limits)
+        records, refused = await self._take(raws, lambda raw, at: self._record(raw, at, public))
+        _count(records, refused)
+        metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
+        why = [Refused(n, id_of(raws[n], "event_id"), each.reason, each.detail) for n, each in refused]
+        return Verdict(len(records), why)
+
+    async def observe(self, body: bytes) -> Verdict:
+        """Returns once the broker has all good observations of the body. Raises what `take` does."""
+        began = time.perf_counter()
+        raws = envelope(body, self.limits, "observations")
+        records, refused = await self._take(raws, self._observation)
+        _count_observations(records, refused)
+        metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
+        name = "observation_id"
+        why = [RefusedObservation(n, id_of(raws[n], name), each.reason, each.detail) for n, each in refused]
+        return Verdict(len(records), why)
+
+    async def _take(
+        self, raws: Sequence[msgspec.Raw], record: Callable[[msgspec.Raw, int], Outgoing]
+    ) -> tuple[list[Outgoing], list[tuple[int, Rejected]]]:
+        """The records of what is good, delivered, and the places of the rest; others get a turn meanwhile."""
         received_at = int(self._clock() * 1000)
         records: list[Outgoing] = []
-        refused: list[Refused] = []
+        refused: list[tuple[int, Rejected]] = []
         turn_ends = time.monotonic() + self.limits.turn_s
         for index, raw in enumerate(raws):
             try:
-                records.append(self._record(raw, received_at, public))
+                self._check_size(raw)
+                records.append(record(raw, received_at))
             except Rejected as why:
-                refused.append(Refused(index, event_id(raw), why.reason, why.detail))
+                refused.append((index, why))
             if time.monotonic() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = time.monotonic() + self.limits.turn_s
         if records:
             await self._producer.deliver(records)
-        _count(records, refused)
-        metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
-        return Verdict(len(records), refused)
+        return records, refused
 
-    def _record(self, raw: msgspec.Raw, received_at: int, public: bool) -> Outgoing:
-        """An event as a record. Raises Rejected."""
+    def _check_size(self, raw: msgspec.Raw) -> None:
         size = memoryview(raw).nbytes
         if size > self.limits.event_bytes:
             raise Rejected(Reason.OVERSIZE, f"{size} bytes, at most {self.limits.event_bytes} are allowed")
+
+    def _record(self, raw: msgspec.Raw, received_at: int, public: bool) -> Outgoing:
+        """An event as a record. Raises Rejected."""
         channel, event = self._events.read(raw, received_at, public)
         found = interaction(event, channel, received_at, self._keyring, self._place.region, self._policy)
         try:
@@ -125,49 +161,72 @@ class Collector:
         partition = partition_of(found.identifier, self._place.partitions)
         return Outgoing(channel_topic(channel), partition, found.identifier.encode(), value)
 
+    def _observation(self, raw: msgspec.Raw, received_at: int) -> Outgoing:
+        """An observation as a record. Raises Rejected."""
+        found = observation(observed.read(raw, received_at), received_at, self._place.region)
+        value = self._codec.encode(OBSERVATIONS.schema, msgspec.structs.asdict(found))
+        return Outgoing(OBSERVATIONS.name, partition_of(found.key, self._place.partitions), found.key.encode(), value)
 
-def _count(records: list[Outgoing], refused: list[Refused]) -> None:
+
+def _count(records: list[Outgoing], refused: list[tuple[int, Rejected]]) -> None:
     for topic, number in Counter(record.topic for record in records).items():
         metrics.EVENTS_ACCEPTED.labels(topic.removeprefix("interactions.")).inc(number)
-    for reason, number in Counter(each.reason for each in refused).items():
+    for reason, number in Counter(why.reason for _, why in refused).items():
         metrics.EVENTS_REJECTED.labels("collect", reason).inc(number)
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+def _count_observations(records: list[Outgoing], refused: list[tuple[int, Rejected]]) -> None:
+    metrics.OBSERVATIONS_ACCEPTED.labels("collect").inc(len(records))
+    for reason, number in Counter(why.reason for _, why in refused).items():
+        metrics.OBSERVATIONS_REJECTED.labels("collect", reason).inc(number)
+
+
+class _Events(msgspec.Struct, forbid_unknown_fields=True):
     events: list[msgspec.Raw]
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
-_SHAPE = 'The body must be {"events": [...]} and no more.'
+class _Observations(msgspec.Struct, forbid_unknown_fields=True):
+    observations: list[msgspec.Raw]
 
 
-def envelope(body: bytes, limits: Limits) -> list[msgspec.Raw]:
-    """The events of a body, unread. Raises Problem 400 broken_json, missing_field, wrong_type; 413 too_many_events."""
+_ENVELOPES: dict[str, msgspec.json.Decoder[Any]] = {
+    "events": msgspec.json.Decoder(_Events),
+    "observations": msgspec.json.Decoder(_Observations),
+}
+
+
+def envelope(body: bytes, limits: Limits, name: str = "events") -> list[msgspec.Raw]:
+    """What is in the list of that name, unread.
+
+    Raises Problem 400 broken_json, missing_field, wrong_type; 413 too_many_events.
+    """
+    shape = f'The body must be {{"{name}": [...]}} and no more.'
     try:
-        raws = _decoded(body)
+        raws = _decoded(body, name)
     except RecursionError as error:
         raise Problem(400, Reason.BROKEN_JSON, "The body is nested too deeply.") from error
     except msgspec.ValidationError as error:
         missing = "missing required field" in str(error)
-        raise Problem(400, Reason.MISSING_FIELD if missing else Reason.WRONG_TYPE, _SHAPE) from error
+        raise Problem(400, Reason.MISSING_FIELD if missing else Reason.WRONG_TYPE, shape) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, Reason.BROKEN_JSON, f"{error}. {_SHAPE}"[:300]) from error
+        raise Problem(400, Reason.BROKEN_JSON, f"{error}. {shape}"[:300]) from error
     if len(raws) > limits.events:
-        detail = f"{len(raws)} events, at most {limits.events} are allowed: send them in several requests."
+        detail = f"{len(raws)} {name}, at most {limits.events} are allowed: send them in several requests."
         raise Problem(413, Reason.TOO_MANY_EVENTS, detail)
     return raws
 
 
-def _decoded(body: bytes) -> list[msgspec.Raw]:
+def _decoded(body: bytes, name: str) -> list[msgspec.Raw]:
+    decode = _ENVELOPES[name].decode
     try:
-        return _envelope.decode(body).events
+        return getattr(decode(body), name)  # type: ignore[no-any-return]  # a list of what is unread
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         mended = _ESCAPE.sub(_whole, body)
         if mended == body:
             raise
-        return _envelope.decode(mended).events
+        return getattr(decode(mended), name)  # type: ignore[no-any-return]  # as above
 
 
 # JavaScript cuts an emoji in two and still calls the half JSON ("\ud83d"). It is no text in any encoding, so it becomes

@@ -7,22 +7,15 @@ optional field is the same as leaving it out. The rules for values are `domain.v
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
+from pipeline.collect.strict import UNREADABLE, Shape, Time, ms, rejected
 from pipeline.domain.interaction import CHANNELS
 from pipeline.domain.reasons import Reason, Rejected
-
-EVENT_ID_CHARS_MAX = 256  # of an event_id in an answer
-
-Time = Annotated[datetime, msgspec.Meta(tz=True)] | int
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,11 +60,9 @@ class Event(msgspec.Struct, forbid_unknown_fields=True):
     details: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
+_EVENT = Shape(Event, within={"items": Item, "answer": Answer}, own="your own fields belong in properties")
 _TYPES: dict[str, Any] = {"string": str | None, "double": float | None, "long": int | None, "boolean": bool | None}
 _asdict = msgspec.structs.asdict
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # msgspec raises both
 
 
 class Events:
@@ -95,24 +86,25 @@ class Events:
         """
         try:
             event = self._event.decode(raw)
-        except _UNREADABLE as error:
-            raise _rejected(error, raw, Event) from error
+        except UNREADABLE as error:
+            raise rejected(error, raw, _EVENT) from error
         channel = event.channel
         decoder = self._details.get(channel)
         if decoder is None:
             raise Rejected(Reason.UNKNOWN_CHANNEL, f"channel: none of {', '.join(CHANNELS)}")
         try:
             details = decoder.decode(event.details)
-        except _UNREADABLE as error:
-            raise _rejected(error, event.details, self.details[channel], "details") from error
+        except UNREADABLE as error:
+            shape = Shape(self.details[channel], under="details", own=_EVENT.own)
+            raise rejected(error, event.details, shape) from error
         sent_at = event.sent_at
         return channel, {
             "event_id": event.event_id,
             "source": event.source,
             "type": event.type,
             "touchpoint": event.touchpoint,
-            "occurred_at": _ms(event.occurred_at),
-            "sent_at": None if sent_at is None else _ms(sent_at),
+            "occurred_at": ms(event.occurred_at),
+            "sent_at": None if sent_at is None else ms(sent_at),
             "received_at": received_at,
             "identifiers": event.identifiers,
             "session_id": event.session_id or "",
@@ -127,85 +119,3 @@ class Events:
             "public": public,
             "details": None if details is None else _asdict(details),
         }
-
-
-def event_id(raw: msgspec.Raw) -> str | None:
-    """The event_id of an event that was rejected, as far as there is one."""
-    try:
-        given = msgspec.json.decode(raw)
-    except (*_UNREADABLE, RecursionError):
-        return None
-    found = given.get("event_id") if isinstance(given, dict) else None
-    return found[:EVENT_ID_CHARS_MAX] if isinstance(found, str) else None
-
-
-def _ms(time: datetime | int) -> int:
-    return time if isinstance(time, int) else (time - _EPOCH) // _MS
-
-
-# From msgspec's errors to ours. They name types as Python does, and not the key of a map.
-
-_WORDS = {
-    "str": "text",
-    "float": "a number",
-    "int": "a whole number",
-    "bool": "true or false",
-    "object": "an object",
-    "array": "a list",
-    "datetime": "a text",
-    "null": "null",
-}
-_TIME = "a time in RFC 3339 with its offset, or whole milliseconds since 1970"
-_EXPECTED = re.compile(r"Expected `([^`]+)`(?: with a timezone component)?(?:, got `([^`]+)`)?")
-_MISSING = re.compile(r"Object missing required field `([^`]+)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
-_PATH = re.compile(r" - at `\$\.?([^`]*)`\Z")
-
-
-def _rejected(error: Exception, raw: msgspec.Raw, kind: type[msgspec.Struct], under: str = "") -> Rejected:
-    """What msgspec says, in our words: which field, and what it should be."""
-    if not isinstance(error, msgspec.ValidationError):
-        return Rejected(Reason.BROKEN_JSON, f"{under or 'the event'}: not JSON in UTF-8")
-    said = str(error)
-    found = _PATH.search(said)
-    if found:
-        said = said[: found.start()]
-    path = ".".join(part for part in (under, found[1] if found else "") if part)
-    if missing := _MISSING.search(said):
-        return Rejected(Reason.MISSING_FIELD, f"{path}.{missing[1]}" if path else missing[1])
-    if unknown := _UNKNOWN.search(said):
-        return Rejected(Reason.WRONG_TYPE, _no_such_field(unknown[1][:64], path, kind))
-    if path.endswith("[...]"):
-        path = _entry(path, raw, said, under)
-    if "datetime" in said or "RFC3339" in said:
-        return Rejected(Reason.WRONG_TYPE, f"{path}: must be {_TIME}")
-    if expected := _EXPECTED.search(said):
-        words = " or ".join(_WORDS.get(each, each) for each in expected[1].split(" | "))
-        got = f", not {_WORDS.get(expected[2], expected[2])}" if expected[2] else ""
-        return Rejected(Reason.WRONG_TYPE, f"{path or 'the event'}: must be {words}{got}")
-    return Rejected(Reason.WRONG_TYPE, f"{path or 'the event'}: {said}")
-
-
-def _no_such_field(name: str, path: str, kind: type[msgspec.Struct]) -> str:
-    place = f"{path}.{name}" if path else name
-    known = {"items": Item, "answer": Answer}.get(path.partition("[")[0], kind)
-    near = difflib.get_close_matches(name, known.__struct_fields__, 1)
-    return f"{place}: no such field" + (f"; is it {near[0]}?" if near else "; your own fields belong in properties")
-
-
-def _entry(path: str, raw: msgspec.Raw, said: str, under: str) -> str:
-    """The path of the first entry of a map that has the wrong type."""
-    name = path.removesuffix("[...]")
-    given = msgspec.json.decode(raw)
-    entries = given.get(name.removeprefix(f"{under}.")) if isinstance(given, dict) else None
-    if not isinstance(entries, Mapping):
-        return name
-    fits = {
-        "str": lambda v: isinstance(v, str),
-        "float": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
-        "bool": lambda v: isinstance(v, bool),
-    }
-    expected = _EXPECTED.search(said)
-    fit = fits.get(expected[1]) if expected else None
-    wrong = next((key for key, value in entries.items() if fit and not fit(value)), None)
-    return name if wrong is None else f"{name}.{wrong[:64]}"

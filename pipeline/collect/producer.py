@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pipeline import logs
 from pipeline.collect.limits import Budget
 from pipeline.kafka import UnequalPartitions
-from pipeline.topics import CHANNEL_TOPICS
+from pipeline.topics import written_by
 
 RECORD_OVERHEAD_BYTES = 200  # what a waiting record costs beside its key and value, about
 CONNECT_BACKOFF_S = (0.2, 5.0)  # first and longest
@@ -207,7 +207,7 @@ class KafkaProducer:
 
     async def _check(self, client: AIOKafkaProducer) -> None:
         """Learn the topics now, and that a key's partition is where stitch expects it."""
-        for topic in CHANNEL_TOPICS:
+        for topic in written_by("collect"):
             count = len(await client.partitions_for(topic.name))
             if count != self._partitions:
                 raise UnequalPartitions(

@@ -1,4 +1,4 @@
-"""What /docs says about the collector. Names and meanings come from the Avro schemas, so that they cannot differ."""
+"""What /docs says about interactions. Names and meanings come from the Avro schemas, so that they cannot differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.domain.interaction import CHANNELS, NAMESPACES
 from pipeline.domain.reasons import Reason
 
 _JSON_TYPES = {"string": "string", "double": "number", "long": "integer", "boolean": "boolean"}
-_TIME = {
+TIME = {
     "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "format": "int64"}],
     "example": "2025-11-22T10:00:00.000Z",
 }
@@ -76,6 +76,14 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
+_REJECTED = {
+    "index": 1,
+    "event_id": "web-000003",
+    "reason": "placeholder_identifier",
+    "detail": "identifiers.customer: a placeholder",
+}
+
+
 def operation(limits: Limits, schemas: Path) -> dict[str, Any]:
     """The arguments of the route's decorator."""
     return {
@@ -83,7 +91,10 @@ def operation(limits: Limits, schemas: Path) -> dict[str, Any]:
         "summary": "Send interactions",
         "description": _description(limits),
         "response_description": "The broker has all accepted events. The rejected ones are listed; mend them first.",
-        "responses": {202: {"content": {"application/json": _accepted()}}, **_errors(limits)},
+        "responses": {
+            202: {"content": {"application/json": accepted("events", "event_id", _REJECTED)}},
+            **errors(limits),
+        },
         "openapi_extra": {
             "requestBody": {
                 "required": True,
@@ -131,15 +142,15 @@ def event_schema(schemas: Path) -> dict[str, Any]:
     fields = {f["name"]: f for f in channels["web"]["fields"]}
     docs = {name: f.get("doc", "") for name, f in fields.items()}
     properties: dict[str, Any] = {
-        name: _json(f["type"]) | {"description": docs[name]} for name, f in fields.items() if name not in _OWN
+        name: json_schema(f["type"]) | {"description": docs[name]} for name, f in fields.items() if name not in _OWN
     }
     properties["consent"]["description"] = (
         "purpose → yes or no; purposes are service and analysis, and what else identity.yaml lists"
     )
     properties |= {
         "channel": {"type": "string", "enum": list(CHANNELS)},
-        "occurred_at": _TIME | {"description": docs["occurred_at"]},
-        "sent_at": _TIME | {"description": docs["sent_at"]},
+        "occurred_at": TIME | {"description": docs["occurred_at"]},
+        "sent_at": TIME | {"description": docs["sent_at"]},
         "identifiers": {
             "type": "object",
             "description": "at least one; the event is filed under the strongest, the first of these",
@@ -150,7 +161,7 @@ def event_schema(schemas: Path) -> dict[str, Any]:
         "details": {
             "description": "the channel's own fields, all optional",
             "anyOf": [
-                _json(next(f for f in schema["fields"] if f["name"] == "details")["type"]) | {"title": channel}
+                json_schema(next(f for f in schema["fields"] if f["name"] == "details")["type"]) | {"title": channel}
                 for channel, schema in channels.items()
             ],
         },
@@ -164,22 +175,22 @@ def event_schema(schemas: Path) -> dict[str, Any]:
     }
 
 
-def _json(schema: Any) -> dict[str, Any]:
+def json_schema(schema: Any) -> dict[str, Any]:
     """JSON Schema of an Avro type."""
     if isinstance(schema, list):
-        return _json(schema[1])
+        return json_schema(schema[1])
     kind = schema if isinstance(schema, str) else schema["type"]
     match kind:
         case "map":
-            return {"type": "object", "additionalProperties": _json(schema["values"])}
+            return {"type": "object", "additionalProperties": json_schema(schema["values"])}
         case "array":
-            return {"type": "array", "items": _json(schema["items"])}
+            return {"type": "array", "items": json_schema(schema["items"])}
         case "record":
             return {
                 "type": "object",
                 "additionalProperties": False,
                 "required": [f["name"] for f in schema["fields"] if "default" not in f],
-                "properties": {f["name"]: _json(f["type"]) | _described(f) for f in schema["fields"]},
+                "properties": {f["name"]: json_schema(f["type"]) | _described(f) for f in schema["fields"]},
             }
         case _:
             return {"type": _JSON_TYPES[kind]}
@@ -189,13 +200,14 @@ def _described(field: dict[str, Any]) -> dict[str, str]:
     return {"description": field["doc"]} if "doc" in field else {}
 
 
-def _accepted() -> dict[str, Any]:
+def accepted(name: str, id_name: str, example: dict[str, Any]) -> dict[str, Any]:
+    """The answer's content: of which list, what names one of it, and one that was rejected."""
     text = {"type": "string"}
     rejected = {
         "type": "object",
         "properties": {
-            "index": {"type": "integer", "description": "position in `events`"},
-            "event_id": {"type": ["string", "null"]},
+            "index": {"type": "integer", "description": f"position in `{name}`"},
+            id_name: {"type": ["string", "null"]},
             "reason": {"type": "string", "enum": [reason.value for reason in Reason]},
             "detail": text,
         },
@@ -206,25 +218,16 @@ def _accepted() -> dict[str, Any]:
             "required": ["accepted", "rejected"],
             "properties": {"accepted": {"type": "integer"}, "rejected": {"type": "array", "items": rejected}},
         },
-        "example": {
-            "accepted": 1,
-            "rejected": [
-                {
-                    "index": 1,
-                    "event_id": "web-000003",
-                    "reason": "placeholder_identifier",
-                    "detail": "identifiers.customer: a placeholder",
-                }
-            ],
-        },
+        "example": {"accepted": 1, "rejected": [example]},
     }
 
 
-def _errors(limits: Limits) -> dict[int | str, dict[str, Any]]:
-    said = {
+def errors(limits: Limits, **said: str) -> dict[int | str, dict[str, Any]]:
+    """The answers that are errors; `said` replaces what is said of some, by their `reason`."""
+    meanings = {
         400: "The request cannot be read: `broken_json`, `wrong_type`, `missing_field`, `broken_gzip`.",
-        401: "`no_key`: neither the ingest key nor the public one was sent.",
-        403: "`missing_scope`: the key is known, and may not send events.",
+        401: said.get("no_key", "`no_key`: neither the ingest key nor the public one was sent."),
+        403: said.get("missing_scope", "`missing_scope`: the key is known, and may not send events."),
         408: f"`slow_body`: the body took longer than {limits.body_s:g} s.",
         413: "`oversize` or `too_many_events`: send less at once.",
         415: "`unsupported_encoding`: only gzip is understood.",
@@ -243,5 +246,5 @@ def _errors(limits: Limits) -> dict[int | str, dict[str, Any]]:
     }
     return {
         status: {"description": text, "content": {"application/problem+json": {"schema": schema}}}
-        for status, text in said.items()
+        for status, text in meanings.items()
     }

@@ -40,10 +40,11 @@ class Reason(StrEnum):
 
 _MEANINGS: dict[Reason, str] = {
     Reason.BROKEN_JSON: "The bytes are not JSON.",
-    Reason.WRONG_TYPE: "A field holds another type than it should, or is none of an event's fields.",
+    Reason.WRONG_TYPE: "A field holds another type than it should, or is none of an event's or observation's fields.",
     Reason.MISSING_FIELD: "A required field is not there, or empty.",
     Reason.BAD_VALUE: "A number is not finite or too large, an answer is outside its scale, a name holds "
-    "characters that cannot be shown, or consent is to a purpose that is not listed.",
+    "characters that cannot be shown, consent is to a purpose that is not listed, or an observation is of no known "
+    "kind or names a customer.",
     Reason.UNKNOWN_CHANNEL: "The channel is none of web, mobile, phone, in_store, chat, message and partner.",
     Reason.NOT_AN_INTERACTION: "It is mass media, not a two-way contact with one person.",
     Reason.NO_IDENTIFIER: "Nothing in the event points at a person.",
@@ -51,8 +52,8 @@ _MEANINGS: dict[Reason, str] = {
     Reason.UNKNOWN_NAMESPACE: "An identifier is of a kind that Throughline does not know.",
     Reason.BAD_IDENTIFIER: "An identifier is too long, unreadable, or no usable phone number or e-mail address.",
     Reason.ABSURD_TIME: "A time lies before 1990, or after 2099.",
-    Reason.OVERSIZE: "The event, one of its texts or one of its lists is too large.",
-    Reason.TOO_MANY_EVENTS: "The request holds more events than one request may.",
+    Reason.OVERSIZE: "The event or observation, one of its texts or one of its lists is too large.",
+    Reason.TOO_MANY_EVENTS: "The request holds more events or observations than one request may.",
     Reason.BROKEN_AVRO: "The bytes do not read as the schema that they name.",
     Reason.UNKNOWN_SCHEMA: "The bytes name no schema that Throughline knows for this topic.",
     Reason.TOMBSTONE: "The message has no value.",

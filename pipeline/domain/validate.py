@@ -68,7 +68,7 @@ def interaction(
     names = f"{codes}{goal}{issue}"
     if len(names) > NAME_CHARS_MAX or not names.isprintable():
         for field in _REQUIRED + _OPTIONAL:
-            _check_name(field, get(field, ""))
+            check_name(field, get(field, ""))
     if kind in MASS_MEDIA:
         raise Rejected(Reason.NOT_AN_INTERACTION, f"type: {kind}")
 
@@ -147,7 +147,7 @@ def _when(event: Event, broker_time: int) -> tuple[int, int, int]:
         received_at = broker_time
     occurred_at = sent
     if (sent_at := event.get("sent_at")) is not None:
-        _check_time("sent_at", sent_at)
+        check_time("sent_at", sent_at)
         occurred_at += received_at - sent_at  # the source's clock against ours
     occurred_at = min(occurred_at, broker_time + AHEAD_MS_MAX)
     if not EARLIEST_MS <= sent < LATEST_MS or occurred_at < EARLIEST_MS:
@@ -157,19 +157,22 @@ def _when(event: Event, broker_time: int) -> tuple[int, int, int]:
     return occurred_at, sent, received_at
 
 
-def _check_time(field: str, value: int) -> None:
+def check_time(field: str, value: int) -> None:
+    """Raises Rejected where a time (ms) can be none that somebody means."""
     if not EARLIEST_MS <= value < LATEST_MS:
         raise Rejected(Reason.ABSURD_TIME, f"{field}: before 1990 or after 2099")
 
 
-def _check_name(field: str, value: str) -> None:
+def check_name(field: str, value: str) -> None:
+    """Raises Rejected where a name is too long, or cannot be shown."""
     if len(value) > NAME_CHARS_MAX:
         raise Rejected(Reason.OVERSIZE, f"{field}: longer than {NAME_CHARS_MAX} characters")
     if not value.isprintable():
         raise Rejected(Reason.BAD_VALUE, f"{field}: holds control or invisible characters")
 
 
-def _check_number(field: str, value: float) -> None:
+def check_number(field: str, value: float) -> None:
+    """Raises Rejected where a number is not finite, or too large to be added up."""
     if not -NUMBER_MAX <= value <= NUMBER_MAX:  # false for NaN as well
         raise Rejected(Reason.BAD_VALUE, f"{field}: not a finite number of at most {NUMBER_MAX:g}")
 
@@ -180,7 +183,7 @@ def _check_keys(field: str, given: Mapping[str, Any]) -> None:
     names = "".join(given)
     if len(names) > NAME_CHARS_MAX or not names.isprintable():
         for name in given:
-            _check_name(f"{field}: a name in it", name)
+            check_name(f"{field}: a name in it", name)
 
 
 def _shown(name: str) -> str:
@@ -193,7 +196,7 @@ def _check_numbers(field: str, given: Mapping[str, float]) -> None:
     _check_keys(field, given)
     for name, value in given.items():
         if not -NUMBER_MAX <= value <= NUMBER_MAX:
-            _check_number(f"{field}.{_shown(name)}", value)
+            check_number(f"{field}.{_shown(name)}", value)
 
 
 def _check_texts(field: str, given: Mapping[str, str]) -> None:
@@ -211,20 +214,20 @@ def _items(given: Sequence[Event]) -> tuple[Item, ...]:
 
 def _item(given: Event) -> Item:
     product, name = given.get("product", ""), given.get("name", "")
-    _check_name("items.product", product)
-    _check_name("items.name", name)
+    check_name("items.product", product)
+    check_name("items.name", name)
     quantity, price = given.get("quantity", 1.0), given.get("price")
-    _check_number("items.quantity", quantity)
+    check_number("items.quantity", quantity)
     if price is not None:
-        _check_number("items.price", price)
+        check_number("items.price", price)
     return Item(product, quantity, price, name)
 
 
 def _answer(given: Event) -> Answer:
     answer = Answer(given.get("question", ""), given["value"], given["min"], given["max"])
-    _check_name("answer.question", answer.question)
+    check_name("answer.question", answer.question)
     for field, number in (("value", answer.value), ("min", answer.min), ("max", answer.max)):
-        _check_number(f"answer.{field}", number)
+        check_number(f"answer.{field}", number)
     if not answer.min <= answer.value <= answer.max or answer.min == answer.max:
         raise Rejected(Reason.BAD_VALUE, "answer: min must be below max, and the value between them")
     return answer
@@ -240,7 +243,7 @@ def _details(given: Event) -> dict[str, str | int | float | bool]:
             if len(value) > TEXT_CHARS_MAX:
                 raise Rejected(Reason.OVERSIZE, f"details.{_shown(name)}: longer than {TEXT_CHARS_MAX} characters")
         else:
-            _check_number(f"details.{_shown(name)}", value)
+            check_number(f"details.{_shown(name)}", value)
     return details
 
 

@@ -24,7 +24,7 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.local import ports, process
 from pipeline.local.jars import kafka_jars
 from pipeline.settings import Settings
-from pipeline.topics import CHANNEL_TOPICS
+from pipeline.topics import written_by
 from pipeline.wire import Codec
 from tests.collecting import KEYS, FakeBroker, FakeProducer, event, until
 
@@ -222,7 +222,7 @@ class KafkaWorld:
         self.settings = Settings(home=home, kafka_port=ports.free_port("127.0.0.1"))
         kafka_jars(self.settings)
         self.start()
-        asyncio.run(kafka.create_topics(self.settings, CHANNEL_TOPICS))
+        asyncio.run(kafka.create_topics(self.settings, written_by("collect")))
 
     def start(self) -> None:
         """Start it; returns when it listens."""

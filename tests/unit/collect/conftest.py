@@ -41,8 +41,13 @@ class Site:
             "/v1/interactions", **{"content": json.dumps({"events": events}), "headers": AUTHORIZED} | changes
         )
 
+    async def observe(self, *observations: Any, **changes: Any) -> httpx.Response:
+        """POST these observations; `changes` go to httpx."""
+        body = json.dumps({"observations": observations})
+        return await self.client.post("/v1/observations", **{"content": body, "headers": AUTHORIZED} | changes)
+
     def written(self) -> list[dict[str, Any]]:
-        """The Avro events that the broker has."""
+        """The Avro events and observations that the broker has."""
         return [self.codec.decode(record.value)[1] for record in self.broker.written]
 
 

@@ -1,0 +1,109 @@
+"""What staff and systems see of a touchpoint, most of all behind the line of visibility: one verdict for every way in.
+
+Guarantees: nothing in an Observation is unbounded, its value is finite, no name in it holds a control character (so
+names may be joined by NUL in keys), and it names no customer: its names stand for nobody and hold no personal data,
+and from its note e-mail addresses, phone, card and account numbers and identifiers are taken out. What has passed once
+passes again.
+
+Decisions
+- 2026-11-26 A name with personal data in it is refused, where one of an interaction is replaced by a hash: whoever
+  observes has no reason to name anybody, and is told so.
+- 2026-11-26 An observation is (source, observation_id) at a touchpoint. Sent again it takes the place of the earlier
+  one, whatever its value, so that a wrong number can be corrected.
+- 2026-11-26 How staff feel about a touchpoint, 0 to 10, is the measure FEELING, at whatever touchpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from pipeline.domain import texts
+from pipeline.domain.interaction import NAMESPACES
+from pipeline.domain.reasons import Reason, Rejected
+from pipeline.domain.validate import (
+    AHEAD_MS_MAX,
+    EARLIEST_MS,
+    TEXT_CHARS_MAX,
+    check_name,
+    check_number,
+    check_time,
+)
+
+Kind = Literal["staff", "system"]
+KINDS: tuple[Kind, ...] = ("staff", "system")
+DESK = "desk"  # the source of what staff enter by hand: nobody's name
+FEELING, FEELING_MAX = "mood", 10  # from 0; higher is better
+IDENTIFIER = "[identifier]"  # what stands in a note where one was
+
+_NAMES = ("observation_id", "source", "touchpoint", "measure")
+_OF_SOMEBODY = re.compile(rf"\b(?:{'|'.join(NAMESPACES)}):\S+")
+
+
+class Observation(msgspec.Struct, frozen=True, gc=False):
+    """One observation, with the fields of the Avro schema `observation`. Times are ms since 1970 UTC."""
+
+    observation_id: str
+    source: str
+    touchpoint: str
+    observed_at: int  # at most 5 minutes ahead of the broker's time
+    received_at: int
+    kind: str
+    measure: str  # with its unit in the name
+    value: float
+    note: str = ""  # masked
+
+    @property
+    def key(self) -> str:
+        """The same for everything that may take its place."""
+        return f"{self.source}\0{self.observation_id}"
+
+
+def observation(given: Mapping[str, Any], broker_time: int, region: str) -> Observation:
+    """The observation that a mapping with the Avro schema's fields tells of; its types are already sure.
+
+    `broker_time` is its record's (ms), or what stands for it; `region` reads phone numbers without country prefix.
+    Raises Rejected.
+    """
+    for field in _NAMES:
+        _check_place(field, given.get(field) or "", region)
+    if given.get("kind") not in KINDS:
+        raise Rejected(Reason.BAD_VALUE, f"kind: none of {', '.join(KINDS)}")
+    if given.get("value") is None or given.get("observed_at") is None:
+        raise Rejected(Reason.MISSING_FIELD, "value" if given.get("value") is None else "observed_at")
+    check_number("value", given["value"])
+    check_time("observed_at", given["observed_at"])
+    received_at: int | None = given.get("received_at")
+    if received_at is None or received_at > broker_time:
+        received_at = broker_time
+    if received_at < EARLIEST_MS:
+        raise Rejected(Reason.ABSURD_TIME, "received_at: before 1990")
+    return Observation(
+        given["observation_id"],
+        given["source"],
+        given["touchpoint"],
+        min(given["observed_at"], broker_time + AHEAD_MS_MAX),
+        received_at,
+        given["kind"],
+        given["measure"],
+        float(given["value"]),
+        _masked(given.get("note") or "", region),
+    )
+
+
+def _check_place(field: str, value: str, region: str) -> None:
+    if not value:
+        raise Rejected(Reason.MISSING_FIELD, field)
+    check_name(field, value)
+    if _OF_SOMEBODY.match(value) or texts.holds(value, region):
+        raise Rejected(Reason.BAD_VALUE, f"{field}: stands for a customer, or holds personal data; no observation may")
+
+
+def _masked(note: str, region: str) -> str:
+    """The note as it may be kept, never longer than a text may be (some single characters normalise to many)."""
+    if len(note) > TEXT_CHARS_MAX:
+        raise Rejected(Reason.OVERSIZE, f"note: longer than {TEXT_CHARS_MAX} characters")
+    return _OF_SOMEBODY.sub(IDENTIFIER, texts.masked(note, region))[:TEXT_CHARS_MAX].strip()
