@@ -79,7 +79,7 @@ TABLES = (
     ),
 )
 #: Tables that say nothing of any one person. Every table stands here or in TABLES; a test holds that.
-IMPERSONAL = frozenset({"touchpoint_scores", "rejected"})
+IMPERSONAL = frozenset({"touchpoint_scores", "rejected", "observations"})
 
 
 class Rows(Protocol):

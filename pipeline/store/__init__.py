@@ -5,4 +5,6 @@ Decisions
   lightweight deletes would leave what is deleted in the files until some merge.
 - 2026-11-24 Who refuses analysis is found when somebody asks, from copies of what was said of consent (the table
   `consents`), and not kept with the interactions: a word moves with its person, and would be in all of them.
+- 2026-11-26 Observations are for collect and serve to write. Whoever else can write to their topic must not stop the
+  sink of everything: each record is judged again (`judging.py`), and what cannot be used is a row of `rejected`.
 """

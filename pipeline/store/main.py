@@ -4,8 +4,8 @@
 
 Guaranteed: offsets are committed only when ClickHouse has acknowledged the rows, so nothing is lost; a row carries
 the offset it came from, so what is sent again replaces itself. While ClickHouse is away each
-table holds two batches and reads nothing more. A record that cannot be read, or rows that ClickHouse refuses, are
-bugs: the process ends.
+table holds two batches and reads nothing more. A record of our own that cannot be read, or rows that ClickHouse
+refuses, are bugs: the process ends. A record that somebody else may have written is judged (`judging`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline import keys, logs, metrics, wire
 from pipeline.domain.renaming import NOTHING_RENAMED, Renaming
 from pipeline.registry import Registry
 from pipeline.settings import Settings
-from pipeline.store import reader, rows
+from pipeline.store import judging, reader, rows
 from pipeline.store.reader import Batch, Limits, Reader, Rewinding
 from pipeline.store.rows import Block, Stored, Table
 from pipeline.store.writer import Writer, connect, is_transient
@@ -49,8 +49,11 @@ def block(
     layout_epoch: int,
     records: Sequence[ConsumerRecord],
     renaming: Renaming = NOTHING_RENAMED,
+    region: str = "",
 ) -> Block:
     """What a batch does to its table, with the identifiers that are current. Raises BrokenOutput, rows.Inconsistent."""
+    if table.judge is not None:
+        return judging.block(table, table.judge, codec, layout_epoch, records, region)
     stored: list[Stored] = []
     gone: dict[str, int] = {}
     if table.tombstones is not None:
@@ -154,6 +157,7 @@ async def pump(
     layout_epoch: int,
     stop: asyncio.Event,
     renaming: Renaming = NOTHING_RENAMED,
+    region: str = "",
 ) -> None:
     """Batch after batch of one table until told to stop. While one is on its way, the next one is read and built.
 
@@ -174,7 +178,7 @@ async def pump(
                 if not await registry.learn(batch.records, stop):
                     return
                 # In a thread: building a large block would keep the consumer from its heartbeats.
-                made = await asyncio.to_thread(block, table, codec, layout_epoch, batch.records, renaming)
+                made = await asyncio.to_thread(block, table, codec, layout_epoch, batch.records, renaming, region)
             if delivered is not None and not await delivered:
                 return
             delivered = group.create_task(deliver(batch, made))
@@ -200,8 +204,9 @@ async def _serve(settings: Settings) -> None:
         async with asyncio.TaskGroup() as pumps:
             for table in rows.TABLES:
                 source = Reader(consumer, table.topic, LIMITS.get(table.name, FRESH))
+                outlet, region = outlets[table.name], settings.phone_region
                 pumps.create_task(
-                    pump(table, source, outlets[table.name], codec, registry, settings.layout_epoch, stop, renaming)
+                    pump(table, source, outlet, codec, registry, settings.layout_epoch, stop, renaming, region)
                 )
             pumps.create_task(_say_ready(settings, rewinding, stop))
     finally:

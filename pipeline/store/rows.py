@@ -2,7 +2,7 @@
 
 Every row carries `version`, the layout epoch and the offset of its record, so that the same record read again makes
 the same row, and a newer record of the same thing replaces it. A record that does not say what its topic promises is
-a bug upstream: `Inconsistent`, and the process ends.
+a bug upstream: `Inconsistent`, and the process ends. Of a topic whose records may be anybody's each is judged first.
 
 2026-11-24: of a compacted topic only the newest record of a key counts, as for everybody who reads it; one without a
 value (a tombstone) takes away the older rows of its key. It is not only skipped, because the sink reads again what it
@@ -19,11 +19,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
+
 from pipeline import topics
+from pipeline.domain.observations import observation
 from pipeline.domain.scoring import DIMENSIONS, MARKS
 
 Record = Mapping[str, Any]  # of an output schema, as wire.Codec decodes it
 Column = list[Any]  # one value a row, as clickhouse-connect takes it: dates as days, times as milliseconds
+
+#: Of a topic that others may write: a record, its time (ms) and the region of phones → what is kept. Raises Rejected.
+Judge = Callable[[Record, int, str], Record]
 
 DAY_MS = 86_400_000
 DAY_MIN = 7_305  # 1990-01-01, days since 1970
@@ -59,10 +65,11 @@ class Block:
 
     columns: list[Column]
     gone: Mapping[str, int]  # key of a tombstone → its version: the older rows of that key go
+    refused: list[Column] | None = None  # of the table `rejected`: records that cannot be used
 
     def __bool__(self) -> bool:
         """Whether it does anything."""
-        return bool(self.columns[0]) or bool(self.gone)
+        return bool(self.columns[0]) or bool(self.gone) or self.refused is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class Table:
     who: str = ""  # the field with the identifier that records are partitioned by, if that is what they are
     seals: tuple[str, ...] = ()  # fields that are lists of seals in hexadecimal digits
     tombstones: Tombstones | None = None  # None: its topic is not compacted, and has none
+    judge: Judge | None = None  # None: the topic is ours alone, and what cannot be read is a bug
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -256,6 +264,15 @@ ALERTS = Table(
     columns=_fields("alert_id", "kind", "subject", "reason", "opened_at", "closed_at"),
     tombstones=Tombstones("alert_id", "alert_id", value=str, who=lambda key: key.partition("|")[2]),
 )
+OBSERVATIONS = Table(
+    name="observations",
+    topic=topics.OBSERVATIONS.name,
+    schema=topics.OBSERVATIONS.schema,
+    judge=lambda record, time, region: msgspec.structs.asdict(observation(record, time, region)),
+    columns=_fields(
+        *("source", "observation_id", "touchpoint", "observed_at", "kind", "measure", "value", "note", "received_at")
+    ),
+)
 AUDIT = Table(
     name="audit",
     topic=topics.AUDIT.name,
@@ -266,4 +283,4 @@ AUDIT = Table(
     ),
 )
 
-TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, REJECTED, ALERTS, AUDIT)
+TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, REJECTED, ALERTS, OBSERVATIONS, AUDIT)

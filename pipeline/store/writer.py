@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error, InterfaceError, OperationalError
+from clickhouse_connect.driver.insert import InsertContext
 
 from pipeline.keys import Keys
 from pipeline.settings import Settings
 from pipeline.store.mutations import delete_older
-from pipeline.store.rows import Block, Column, Table
+from pipeline.store.rows import REJECTED, Block, Column, Table
 
 CONNECT_S = 5
 ANSWER_S = 60
@@ -88,25 +89,35 @@ class Writer:
         """Asks ClickHouse for the table's column types. Raises the driver's Error."""
         self._client = client
         self._table = table
-        self._context = client.create_insert_context(
+        self._contexts = {table.name: self._context(table)}
+        if table.judge is not None:
+            self._contexts[REJECTED.name] = self._context(REJECTED)
+
+    def _context(self, table: Table) -> InsertContext:
+        return self._client.create_insert_context(
             table.name, list(table.column_names), column_oriented=True, settings=INSERT_SETTINGS
         )
 
     def store(self, block: Block) -> None:
-        """Delete what is gone, insert what is there. Raises the driver's Error."""
+        """Delete what is gone, insert what is there, and what was refused. Raises the driver's Error."""
         if block.gone and self._table.tombstones is not None:
             delete_older(self._client, self._table.name, self._table.tombstones, block.gone)
         if block.columns[0]:
             self.insert(block.columns)
+        if block.refused is not None:
+            self._insert(self._contexts[REJECTED.name], block.refused)
 
     def insert(self, columns: Sequence[Column]) -> None:
         """Store the rows as one block; returns when ClickHouse has said that it has them. Raises the driver's Error."""
-        self._context.req_block_size = len(columns[0])
-        self._context.data = columns
+        self._insert(self._contexts[self._table.name], columns)
+
+    def _insert(self, context: InsertContext, columns: Sequence[Column]) -> None:
+        context.req_block_size = len(columns[0])
+        context.data = columns
         try:
-            self._client.data_insert(self._context)
+            self._client.data_insert(context)
         finally:
-            self._context.data = None
+            context.data = None
 
     def close(self) -> None:
         """Close the connection."""

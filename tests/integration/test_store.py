@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from pipeline.settings import REPO, Settings
 from pipeline.store import rows, writer
 
 from ..conftest import Stack, started
+from ..observing import observed
 from ..unit.store.records import entry, identity
 from .clickhouse_proxy import Proxy, proxied
 
@@ -143,6 +145,23 @@ def audited(name: str) -> dict[str, Any]:
     """A lookup that is not old enough to go."""
     said = {"actor": name, "action": "context", "purpose": "call", "subjects": ["ab" * 16], "shown": []}
     return {"audit_id": name, "at": int(time.time() * 1000), **said}
+
+
+async def test_an_observation_of_anybody_is_stored_or_set_aside_and_stops_nobody(stack: Stack, client: Client) -> None:
+    settings, name = stack.settings, f"observed-{next(names)}"
+    said = [(name, observed(source=name, observation_id=str(n), value=value)) for n, value in ((1, 1.0), (2, math.nan))]
+    with sink(settings):
+        async with kafka.producer(settings) as producer:
+            await producer.send_and_wait(topics.OBSERVATIONS.name, b"junk", key=name.encode())
+        await publish(settings, "observation", topics.OBSERVATIONS.name, said)
+        await publish(settings, "observation", topics.OBSERVATIONS.name, [(name, {**said[0][1], "value": 7.0})])
+        await publish_entries(settings, 10, name)
+        await until(lambda: stored_all(settings), "everything was stored")
+    told = client.query("SELECT observation_id, value FROM observations FINAL WHERE source = {n:String}", {"n": name})
+    assert told.result_rows == [("1", 7.0)]
+    aside = "SELECT reason FROM rejected FINAL WHERE topic = 'observations' ORDER BY reason"
+    assert [row[0] for row in client.query(aside).result_rows] == ["bad_value", "broken_avro"]
+    assert stored(client, name) == 10
 
 
 async def test_a_tombstone_takes_rows_away_and_the_next_start_does_not_bring_them_back(
