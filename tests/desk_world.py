@@ -90,7 +90,19 @@ class Stage:
                 masks |= mask
         identifier = given.pop("identifier", None) or links.pop(0)
         items = tuple(Item(**each) for each in given.pop("items", ()))
-        self._world.say(identifier, links=tuple(links), masks=masks, items=items, **given)
+        x = self._world.say(identifier, links=tuple(links), masks=masks, items=items, **given)
+        told = (
+            "identifier",
+            "event_id",
+            "session_id",
+            "type",
+            "touchpoint",
+            "occurred_at",
+            "masks",
+            "details",
+            "public",
+        )
+        self._parts.calls.see({name: getattr(x, name) for name in told}, now_ms())
 
     def _ring(self, given: dict[str, Any]) -> None:
         identifier, masks = keyed("phone", given["phone"])

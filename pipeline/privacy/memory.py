@@ -25,7 +25,10 @@ class Memory:
         concern = scope.concern
 
         def is_gone(call: Call) -> bool:
-            return call.rang_at < scope.before and concern.owned(call.identifier, call.session_id, call.rang_at)
+            whose = call.identifiers
+            return call.rang_at < scope.before and any(
+                concern.owned(each, call.session_id, call.rang_at) for each in whose
+            )
 
         dropped = self._calls.forget(is_gone)
         keyed = self._keyring.resolve.cache_info().currsize + self._keyring.current_of.cache_info().currsize

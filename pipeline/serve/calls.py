@@ -1,7 +1,9 @@
-"""Which calls are ringing, from the newest timeline entries. In memory, bounded, for the last minutes only.
+"""Which calls are ringing, and whose they are, from the newest timeline entries. In memory, and bounded.
 
 Phases may arrive in any order, since a call may ring under a phone number and end under a customer: the furthest
-phase seen of a session counts.
+phase seen of a session counts. Whoever is named in a call's session by a stronger identifier than it rang under is who
+calls, in that call and no other; where two of the same rank are named, nobody is. What came with a public key rings
+nowhere and names nobody: anybody may have sent it.
 """
 
 from __future__ import annotations
@@ -9,15 +11,25 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
+from pipeline.domain.interaction import NAMESPACES
 from pipeline.serve.changes import Signal
 from pipeline.serve.explained import keyed
 
 PHASES = {"call_ringing": 0, "call_answered": 1, "call_ended": 2}
 RINGING_MS_MAX = 3 * 60_000
 CALLS_MAX = 5_000
+EARLY_MAX = 5_000  # sessions in which somebody was named, and no call has been seen yet
+NAMES_MAX = 4  # of one call: two are one too many already
 SHOWN_MAX = 50
+LASTS_MS_MAX = 2 * 3_600_000  # so long after it rang, what else happens in its session is looked at
+#: With more calls under way than this, it is cheaper to decode every entry than to look for their sessions in it.
+SOUGHT_MAX = 128
+
+_NAMING = "identified"
+_MARKS = tuple(each.encode() for each in (*PHASES, _NAMING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +37,33 @@ class Call:
     """One call, named by its session. `caller` is what people may see of the identifier, '' where unknown."""
 
     session_id: str
-    identifier: str
+    rang_under: str
     caller: str
     touchpoint: str
     queue: str
     extension: str
     rang_at: int  # ms
     phase: int
+    named: tuple[str, ...] = ()  # in its session: the strongest identifiers, if they are stronger than `rang_under`
+
+    @property
+    def identifier(self) -> str:
+        """Who calls, as far as it is known."""
+        return self.named[0] if len(self.named) == 1 else self.rang_under
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """All that is kept of whom it may be."""
+        return (self.rang_under, *self.named)
+
+    def naming(self, identifier: str) -> Call:
+        """The same, after somebody was named in its session."""
+        rank, best = _rank(identifier), _rank(self.named[0] if self.named else self.rang_under)
+        if rank < best:
+            return replace(self, named=(identifier,))
+        if self.named and rank == best and identifier not in self.named:
+            return replace(self, named=(*self.named, identifier)[:NAMES_MAX])
+        return self
 
 
 class Calls:
@@ -40,38 +72,95 @@ class Calls:
     def __init__(self) -> None:
         self.changed = Signal()
         self._calls: OrderedDict[str, Call] = OrderedDict()
+        self._early: OrderedDict[str, Call] = OrderedDict()  # named, before it rang: partitions are read as they come
+        self._sought: tuple[bytes, ...] | None = ()  # sessions under way, in UTF-8; None: too many
+        self._sought_until = 0  # ms: then it is time to look which are over
 
     def see(self, entry: dict[str, Any], now_ms: int) -> None:
-        """Take one entry of the topic `timelines`; others than calls, and old ones, change nothing."""
-        phase = PHASES.get(entry["type"])
-        if phase is None or now_ms - entry["occurred_at"] > RINGING_MS_MAX:
+        """Take one entry of the topic `timelines`; old ones, and what is of no call, change nothing."""
+        if entry.get("public") or now_ms - entry["occurred_at"] > RINGING_MS_MAX:
             return
-        session = entry.get("session_id") or entry["event_id"]
+        phase = PHASES.get(entry["type"])
+        session = entry.get("session_id") or ("" if phase is None else entry["event_id"])
         known = self._calls.get(session)
-        if known is None:
-            self._calls[session] = _call(session, entry, phase)
-            while len(self._calls) > CALLS_MAX:
-                self._calls.popitem(last=False)
-        elif phase > known.phase:
-            self._calls[session] = replace(known, phase=phase)
+        if phase is not None:
+            call = self._ring(session, entry, phase, known)
+        elif known is not None:
+            call = known.naming(entry["identifier"])
+        elif session and entry["type"] == _NAMING:
+            self._hear(session, entry)
+            return
         else:
             return
-        self.changed.fire()
+        if call != known:
+            _put(self._calls, call, CALLS_MAX)
+            self._seek(now_ms)
+            self.changed.fire()
+
+    def _hear(self, session: str, entry: dict[str, Any]) -> None:
+        who = entry["identifier"]
+        early = self._early.get(session)
+        call = replace(_call(session, entry, -1), named=(who,)) if early is None else early.naming(who)
+        _put(self._early, call, EARLY_MAX)
+
+    def _ring(self, session: str, entry: dict[str, Any], phase: int, known: Call | None) -> Call:
+        if known is not None:
+            return replace(known.naming(entry["identifier"]), phase=max(phase, known.phase))
+        call = _call(session, entry, phase)
+        early = self._early.pop(session, None)
+        for each in early.named if early is not None else ():
+            call = call.naming(each)
+        return call
+
+    def may_concern(self, entry: bytes, now_ms: int) -> bool:
+        """Whether an encoded entry may be one that `see` looks at: never wrongly False."""
+        # Types and sessions stand in its bytes as they are: what holds none of them is not worth decoding.
+        if any(mark in entry for mark in _MARKS):
+            return True
+        if now_ms > self._sought_until:
+            self._seek(now_ms)
+        return self._sought is None or any(session in entry for session in self._sought)
+
+    def _seek(self, now_ms: int) -> None:
+        since = now_ms - LASTS_MS_MAX
+        under_way = (each for each in reversed(self._calls.values()) if each.phase < 2 and each.rang_at > since)
+        sessions = tuple(each.session_id.encode() for each in islice(under_way, SOUGHT_MAX + 1))
+        self._sought = sessions if len(sessions) <= SOUGHT_MAX else None
+        self._sought_until = now_ms + RINGING_MS_MAX
+
+    def whose(self, session: str, identifier: str) -> str:
+        """Who calls in that session, where it is the call of this identifier; else the identifier itself."""
+        call = self._calls.get(session)
+        return call.identifier if call is not None and identifier in call.identifiers else identifier
 
     def forget(self, is_gone: Callable[[Call], bool]) -> int:
         """Take calls away, and return how many those were."""
-        gone = [session for session, call in self._calls.items() if is_gone(call)]
-        for session in gone:
-            del self._calls[session]
-        if gone:
+        count = 0
+        for calls in (self._calls, self._early):
+            gone = [session for session, call in calls.items() if is_gone(call)]
+            for session in gone:
+                del calls[session]
+            count += len(gone)
+        if count:
             self.changed.fire()
-        return len(gone)
+        return count
 
     def ringing(self, now_ms: int) -> list[Call]:
         """What rings now, the newest first."""
         since = now_ms - RINGING_MS_MAX
         ringing = [each for each in self._calls.values() if each.phase == 0 and each.rang_at > since]
         return sorted(ringing, key=lambda each: (-each.rang_at, each.session_id))[:SHOWN_MAX]
+
+
+def _put(calls: OrderedDict[str, Call], call: Call, size: int) -> None:
+    calls[call.session_id] = call
+    while len(calls) > size:
+        calls.popitem(last=False)
+
+
+def _rank(identifier: str) -> int:
+    """0 is the strongest."""
+    return NAMESPACES.index(identifier.partition(":")[0])
 
 
 def _call(session: str, entry: dict[str, Any], phase: int) -> Call:
@@ -83,7 +172,7 @@ def _call(session: str, entry: dict[str, Any], phase: int) -> Call:
     number = next((mask for name, mask in masks.items() if name.startswith("phone:")), "")
     return Call(
         session_id=session,
-        identifier=identifier,
+        rang_under=identifier,
         caller=masks.get(identifier, "") if keyed(identifier) else number or f"{namespace} {value}",
         touchpoint=entry.get("touchpoint", ""),
         queue=str(details.get("queue") or ""),

@@ -27,6 +27,8 @@ from pipeline.serve.workers import Unavailable
 SEARCH_CHARS_MAX = 256
 OLDER_PAGE = 50
 ZONE_COOKIE = "throughline_zone"
+#: The session of the call from which a card was opened.
+Call = Annotated[str, Query(max_length=256)]
 AWAY = "The customer data cannot be reached at the moment."
 
 
@@ -63,7 +65,16 @@ class Desk:
             except Unaudited:
                 ringing = []  # the page's stream shows them as soon as they can be audited
         calls = self._pages.calls(ringing, at, reader.zone)
-        empty = {"asked": "", "card": None, "shown": "", "lag_ms": 0, "notice": None, "query": "", "choices": ()}
+        empty = {
+            "asked": "",
+            "call": "",
+            "card": None,
+            "shown": "",
+            "lag_ms": 0,
+            "notice": None,
+            "query": "",
+            "choices": (),
+        }
         return _html(self._pages.render("desk.html", **{**empty, "calls": calls, **values}), status)
 
     def sign_in(self, token: str) -> Response:
@@ -102,18 +113,20 @@ class Desk:
         notice = "This stands for more than one person. Which do you mean?"
         return await self.page(reader, notice=notice, query=text, choices=choices)
 
-    async def customer(self, identifier: str, reader: Reader) -> Response:
-        """The card of whoever the id resolves to."""
+    async def customer(self, asked: str, call: str, reader: Reader) -> Response:
+        """The card of whoever the id resolves to; opened from a call, of whoever is named in it."""
         at = now_ms()
+        identifier = self._parts.calls.whose(call, asked)
         try:
             found = await self._parts.lookup.context([identifier], at)
             await self._audit("card", reader, [identifier], found.match.shown, found.match.kind)
         except (Unavailable, Unaudited):
             return await self.page(
-                reader, 503, asked=identifier, notice=f"{AWAY} This page shows it as soon as it can be."
+                reader, 503, asked=asked, call=call, notice=f"{AWAY} This page shows it as soon as it can be."
             )
-        card = self._pages.card(found.answer, identifier, at, reader.zone)
-        return await self.page(reader, asked=identifier, card=card, shown=mark(card), lag_ms=found.answer["lag_ms"])
+        card = self._pages.card(found.answer, identifier, at, reader.zone, identifier != asked)
+        shown = {"card": card, "shown": mark(card), "lag_ms": found.answer["lag_ms"]}
+        return await self.page(reader, asked=asked, call=call, **shown)
 
     async def older(self, identifier: str, before: str, reader: Reader) -> Response:
         """A further page of the timeline: for the card's button, and without scripts a page of its own."""
@@ -137,12 +150,12 @@ class Desk:
         body = self._pages.identity(answer, at, reader.zone)
         return _html(self._pages.render("identity.html", body=body, back=back))
 
-    async def stream(self, identifier: str | None, shown: str, reader: Reader) -> Response:
+    async def stream(self, identifier: str | None, call: str, shown: str, reader: Reader) -> Response:
         """The page's live stream: the card and the ringing calls, whenever they change."""
         self._parts.streams.admit()
         if identifier is not None:
             await self._audit("live", reader, [identifier], [], "opened")
-        events = desk_events(self._parts, self._pages, reader.who, identifier, shown, reader.zone)
+        events = desk_events(self._parts, self._pages, reader.who, identifier, shown, reader.zone, call)
         return stream(self._parts.streams.run(events))
 
     async def _audit(
@@ -183,7 +196,7 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
         return await desk.search(text, reader) if text else RedirectResponse("/desk", 303)
 
     @routes.get("/customers/{id:path}")
-    async def customer(request: Request, id: Id) -> Response:
+    async def customer(request: Request, id: Id, call: Call = "") -> Response:
         reader = desk.reader(request)
         if reader is None:
             return desk.signed_out()
@@ -191,7 +204,7 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
             identifier = usable_id(id, parts.keyring)
         except Problem as problem:
             return await desk.page(reader, 400, notice=problem.detail)
-        return await desk.customer(identifier, reader)
+        return await desk.customer(identifier, call, reader)
 
     @routes.get("/older")
     async def older(
@@ -211,13 +224,14 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
     async def live(
         request: Request,
         id: Annotated[str | None, Query(max_length=400)] = None,
+        call: Call = "",
         shown: Annotated[str, Query(max_length=32)] = "",
     ) -> Response:
         parts.gate.require(request, "read")
         reader = desk.reader(request)
         if reader is None:
             raise Problem(403, "no_session", "This stream is for the desk; programs use /v1/customers/{id}/live.")
-        return await desk.stream(usable_id(id, parts.keyring) if id else None, shown, reader)
+        return await desk.stream(usable_id(id, parts.keyring) if id else None, call, shown, reader)
 
     return routes
 

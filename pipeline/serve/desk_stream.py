@@ -27,15 +27,18 @@ CARD_PAUSE_S = 0.1
 
 
 async def desk_events(
-    parts: Parts, pages: Pages, who: Principal, identifier: str | None, shown: str, zone: tzinfo
+    parts: Parts, pages: Pages, who: Principal, identifier: str | None, shown: str, zone: tzinfo, call: str = ""
 ) -> AsyncGenerator[bytes]:
-    """The stream of one page of whoever it is. `shown` is the mark of the card that it has already."""
+    """The stream of one page of whoever it is. `shown` is the mark of the card that it has already.
+
+    `call`: the session of the call that the card was opened from, or ''. Whoever is named in it is shown from then on.
+    """
     yield f"retry: {RETRY_MS}\n\n".encode()
     # One slot each is enough: what waits there is always read anew when it is sent.
     ready: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
     feeds = [asyncio.create_task(_calls(parts, pages, who, zone, ready))]
     if identifier is not None:
-        feeds.append(asyncio.create_task(_cards(parts, pages, who, identifier, shown, zone, ready)))
+        feeds.append(asyncio.create_task(_called(parts, pages, who, identifier, call, shown, zone, ready)))
     else:
         feeds.append(asyncio.create_task(_beats(parts, ready)))
     following: asyncio.Task[bytes] | None = None
@@ -76,11 +79,41 @@ async def _calls(parts: Parts, pages: Pages, who: Principal, zone: tzinfo, ready
         await parts.calls.changed.passed(seen, POLL_S)
 
 
+async def _called(
+    parts: Parts,
+    pages: Pages,
+    who: Principal,
+    asked: str,
+    call: str,
+    shown: str,
+    zone: tzinfo,
+    ready: asyncio.Queue[bytes],
+) -> None:
+    """The card of whoever is asked for; of whoever is named in the call, as soon as somebody is."""
+    while True:
+        seen = parts.calls.changed.count
+        identifier = parts.calls.whose(call, asked)
+        cards = asyncio.create_task(_cards(parts, pages, who, identifier, identifier != asked, shown, zone, ready))
+        try:
+            while not cards.done() and parts.calls.whose(call, asked) == identifier:
+                news = asyncio.create_task(parts.calls.changed.passed(seen, POLL_S))
+                await asyncio.wait((cards, news), return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+                seen = parts.calls.changed.count
+            if cards.done():
+                cards.result()
+        finally:
+            cards.cancel()
+            await asyncio.gather(cards, return_exceptions=True)
+        shown = ""  # the page has somebody else's
+
+
 async def _cards(
     parts: Parts,
     pages: Pages,
     who: Principal,
     identifier: str,
+    named: bool,
     shown: str,
     zone: tzinfo,
     ready: asyncio.Queue[bytes],
@@ -103,7 +136,7 @@ async def _cards(
                 turn = Turn.AWAY
             else:
                 watch.follow(found.match.person or identifier)
-                fragment = pages.card(found.answer, identifier, at, zone)
+                fragment = pages.card(found.answer, identifier, at, zone, named)
                 if mark(fragment) != shown:
                     shown = mark(fragment)
                     await ready.put(event("card", html=fragment, shown=shown, match=found.match.kind))

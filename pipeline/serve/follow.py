@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline import kafka, logs, topics
 from pipeline.registry import Registry
-from pipeline.serve.calls import PHASES, RINGING_MS_MAX, Calls
+from pipeline.serve.calls import RINGING_MS_MAX, Calls
 from pipeline.serve.routing import Routes
 from pipeline.settings import Settings
 from pipeline.wire import Codec, WireError
@@ -21,7 +21,6 @@ FETCH_WAIT_MS = 1_000  # the broker answers at once when there is something
 #: Further behind than this, the calls' reader jumps to the last minutes: nothing older can still ring.
 BEHIND_RECORDS_MAX = 20_000
 _log = logs.get("serve")
-_MARKS = tuple(each.encode() for each in PHASES)
 
 
 async def follow_routes(settings: Settings, routes: Routes) -> None:
@@ -62,8 +61,8 @@ async def follow_calls(settings: Settings, codec: Codec, registry: Registry, cal
 
 
 def _see(value: bytes | None, codec: Codec, calls: Calls) -> None:
-    # A call's type stands in its bytes as it is: what holds none of the three is not worth decoding.
-    if value is None or not any(mark in value for mark in _MARKS):
+    now_ms = time.time_ns() // 1_000_000
+    if value is None or not calls.may_concern(value, now_ms):
         return
     try:
         _, entry = codec.decode(value)
@@ -72,7 +71,7 @@ def _see(value: bytes | None, codec: Codec, calls: Calls) -> None:
         # rings right now must not end serve for one.
         _log.warning("call_unreadable", problem=type(error).__name__)
         return
-    calls.see(entry, time.time_ns() // 1_000_000)
+    calls.see(entry, now_ms)
 
 
 def _behind(consumer: Any, part: TopicPartition, offset: int) -> bool:

@@ -41,19 +41,23 @@ class Pages:
             auto_reload=False,
         )
         self._templates.globals.update(
-            card_path=card_path, older_path=older_path, why_path=why_path, now_minutes=parts.now_minutes
+            card_path=card_path,
+            call_path=call_path,
+            older_path=older_path,
+            why_path=why_path,
+            now_minutes=parts.now_minutes,
         )
 
     def render(self, template: str, **values: Any) -> str:
         """A template with values. A value that a template names and nobody gave is an error."""
         return self._templates.get_template(template).render(**values)
 
-    def card(self, answer: Mapping[str, Any], identifier: str, at_ms: int, zone: tzinfo) -> str:
-        """The card as a fragment, equal for equal answers: ages are left to the page."""
+    def card(self, answer: Mapping[str, Any], identifier: str, at_ms: int, zone: tzinfo, named: bool = False) -> str:
+        """The card as a fragment, equal for equal answers: ages are left to the page. `named`: by a call."""
         timeline = answer["timeline"][:ENTRIES]
         older = older_path(identifier, view.cursor(view.entry_position(timeline[-1]))) if timeline else None
         shown = card({**answer, "timeline": timeline}, identifier, self._names(zone, at_ms))
-        return self.render("card.html", card=shown, older=older)
+        return self.render("card.html", card=shown, older=older, named=named)
 
     def calls(self, calls: list[Call], at_ms: int, zone: tzinfo) -> str:
         """The list of ringing calls as a fragment."""
@@ -61,6 +65,7 @@ class Pages:
         shown = [
             {
                 "id": each.identifier,
+                "session": each.session_id,
                 "caller": each.caller or words(shown_id(each.identifier)),
                 "where": each.queue or names.touchpoint(each.touchpoint),
                 # From the topic timelines, and so mostly a pseudonym: that tells nobody whose telephone it is.
@@ -102,6 +107,11 @@ def mark(fragment: str) -> str:
 def card_path(identifier: str) -> str:
     """Where an id's card is."""
     return f"/desk/customers/{quote(identifier, safe=':')}"
+
+
+def call_path(identifier: str, session: str) -> str:
+    """Where the card of whoever calls in a session is."""
+    return f"{card_path(identifier)}?{urlencode({'call': session})}"
 
 
 def why_path(identifier: str) -> str:

@@ -194,7 +194,9 @@ class RingingCall(BaseModel):
     """A call that nobody has answered yet."""
 
     session_id: str
-    id: str = Field(description="the identifier it rings under; give it to the timeline, or open its card")
+    id: str = Field(
+        description="who calls: the identifier it rings under, or a stronger one named in its session since"
+    )
     caller: str = Field(description="what may be shown of it")
     touchpoint: str
     queue: str

@@ -70,11 +70,11 @@ async def test_calls_are_followed_from_the_last_minutes_on(stack: Stack) -> None
     identifier = f"customer:{session}"
     number = partition_of(identifier, stack.settings.partitions)
 
-    def phase(kind: str, session_id: str, ago_ms: int = 0) -> bytes:
-        at = now_ms() - ago_ms
+    def phase(kind: str, session_id: str, who: str = identifier) -> bytes:
+        at = now_ms()
         more = {"type": kind, "channel": "phone", "session_id": session_id, "occurred_at": at, "occurred_at_sent": at}
         return codec.encode(
-            "timeline_entry", entry(identifier=identifier, event_id=f"{kind}-{session_id}", details={}, **more)
+            "timeline_entry", entry(identifier=who, event_id=f"{kind}-{session_id}", details={}, **more)
         )
 
     calls = Calls()
@@ -90,6 +90,13 @@ async def test_calls_are_followed_from_the_last_minutes_on(stack: Stack) -> None
     later = (phase("call_ringing", f"{session}-2"), phase("call_answered", f"{session}-1"))
     await send(stack.settings, TIMELINES.name, number, *later, transaction=True)
     await until(lambda: ringing() == {f"{session}-2"})
+
+    phone = f"phone:k1.{session}"
+    await send(stack.settings, TIMELINES.name, number, phase("call_ringing", f"{session}-3", phone), transaction=True)
+    await until(lambda: ringing() == {f"{session}-2", f"{session}-3"})
+    assert calls.whose(f"{session}-3", phone) == phone
+    await send(stack.settings, TIMELINES.name, number, phase("account_opened", f"{session}-3"), transaction=True)
+    await until(lambda: calls.whose(f"{session}-3", phone) == identifier)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
 
@@ -121,6 +128,7 @@ async def test_history_gives_interactions_back_as_they_were(stack: Stack) -> Non
         details={"queue": "returns"},
         session_id="s",
         issue="late",
+        public=True,
     )
     said = [made(who, f"e{n}", at=NOON + n // 2, channel="web" if n % 3 else "phone") for n in range(8)]
     full, *said = [msgspec.structs.replace(x, digest=0) for x in (full, *said)]  # only copies need it

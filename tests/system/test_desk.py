@@ -201,6 +201,43 @@ def test_an_ambiguous_caller(desk: Desk, page: Page) -> None:
     expect(page.get_by_role("heading", name="Karl Hopper")).to_be_visible()
 
 
+def test_the_desk_follows_whoever_is_named_in_the_call(desk: Desk, page: Page, browser: Browser) -> None:
+    """And only the desk that has this call open: another call from the same phone stays unsettled."""
+    for number, name in (("1", "Grace Hopper"), ("2", "Karl Hopper")):
+        desk.say(identifier=f"customer:{number}", type="profile_updated", properties={"name": name})
+        desk.say(identifier=f"customer:{number}", phone=SHARED, session_id=f"s{number}")
+    desk.happen(ring={"phone": SHARED, "session_id": "c1", "details": {"queue": "returns"}})
+    calls = page.locator("#calls a")
+    expect(calls).to_have_count(1)
+    desk.happen(ring={"phone": SHARED, "session_id": "c2", "details": {"queue": "invoices"}})
+    expect(calls).to_have_count(2)
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(desk.link())
+    unsettled = "Several people share this phone number"
+    for each, queue in ((page, "returns"), (other, "invoices")):
+        each.locator("#calls a", has_text=queue).click()
+        expect(each.get_by_role("heading", name=unsettled)).to_be_visible()
+        expect(each.locator("#state")).to_have_text("Live")
+        expect(each.locator("#calls a[aria-current]")).to_have_count(1)
+
+    desk.happen(ring={"phone": SHARED, "session_id": "c1", "type": "call_answered"})
+    desk.say(identifier="customer:1", type="identified", session_id="c1", public=True)  # anybody may say so
+    desk.say(identifier="customer:2", phone=SHARED, type="identified", session_id="c1")
+    expect(page.get_by_role("heading", name="Karl Hopper")).to_be_visible()
+    expect(page.get_by_text("Named in this call")).to_be_visible()
+    desk.say(identifier="customer:2", type="searched", properties={"query": "blue shoes"})
+    expect(page.locator(".searches")).to_contain_text("blue shoes")
+    expect(other.locator("#calls a")).to_have_count(1)
+    expect(other.get_by_role("heading", name=unsettled)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Karl Hopper")).to_be_visible()
+
+    desk.say(identifier="customer:1", phone=SHARED, type="identified", session_id="c1")  # then it is nobody's
+    expect(page.get_by_role("heading", name=unsettled)).to_be_visible()
+    context.close()
+
+
 def shared(desk: Desk) -> None:
     """A couple who shared a phone with somebody whose data was erased; and a card joined by order."""
     for number, name in (("1", "Grace Hopper"), ("2", "Karl Hopper"), ("3", "Eve Gone")):

@@ -17,6 +17,7 @@ let heardAt = new Date();
 function address() {
   const query = new URLSearchParams();
   if (main.dataset.asked) query.set("id", main.dataset.asked);
+  if (main.dataset.call) query.set("call", main.dataset.call);
   if (main.dataset.shown) query.set("shown", main.dataset.shown);
   return `/desk/stream?${query}`;
 }
@@ -50,7 +51,11 @@ function showCalls({ html }) {
 
 function markOpen() {
   for (const link of calls.querySelectorAll("a")) {
-    if (decodeURIComponent(link.pathname) === decodeURIComponent(location.pathname)) link.setAttribute("aria-current", "page");
+    const call = new URLSearchParams(link.search).get("call");
+    const same = main.dataset.call
+      ? call === main.dataset.call
+      : decodeURIComponent(link.pathname) === decodeURIComponent(location.pathname);
+    if (same) link.setAttribute("aria-current", "page");
   }
 }
 

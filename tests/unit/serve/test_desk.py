@@ -217,7 +217,7 @@ async def test_the_stream_sends_ringing_calls(desk: Serving) -> None:
     entry = {"type": "call_ringing", "session_id": "c", "event_id": "e", "identifier": PHONE, "masks": MASKS}
     desk.parts.calls.see({**entry, "occurred_at": now_ms(), "touchpoint": "call_queue"}, now_ms())
     html = (await heard(stream, "calls"))["html"]
-    assert f'href="/desk/customers/{PHONE}"' in html
+    assert f'href="/desk/customers/{PHONE}?call=c"' in html
     assert "+1 ••• ••42" in html
     assert "Call queue" in html
     desk.parts.calls.see({**entry, "type": "call_ended", "occurred_at": now_ms(), "touchpoint": ""}, now_ms())
