@@ -31,7 +31,7 @@ from pipeline.privacy.letters import Letters
 from pipeline.privacy.person import Person
 from pipeline.privacy.proof import FOR_EVER
 from pipeline.privacy.remains import Unread
-from pipeline.privacy.rows import TABLES, Rows
+from pipeline.privacy.rows import PARTLY, TABLES, Rows
 from pipeline.serve.identify import Identify
 from pipeline.topics import Topic
 from pipeline.wire import Codec, WireError
@@ -199,9 +199,10 @@ class Export:
             ids = [self._sources.seal(each).hex() for each in who.whole] if table.by_seal else list(who.whole)
             async for page in rows.of(table, ids):
                 yield self._raw(table.kind, where, page)
-        for part in self._parts.values():
-            async for page in rows.part_of(part):
-                yield self._raw("interaction", "ClickHouse table interactions", page)
+        for table in PARTLY:
+            for part in self._parts.values():
+                async for page in rows.part_of(table, part):
+                    yield self._raw(table.kind, f"ClickHouse table {table.name}", page)
 
     # Kafka.
 

@@ -47,6 +47,20 @@ INTERACTIONS = Table(
     "identifier IN {ids:Array(String)}",
     {"occurred_day": "Date", "identifier": "String", "source": "String", "event_id": "String"},
 )
+CONSENTS = Table(
+    "consents",
+    "consent",
+    "identifier IN {ids:Array(String)}",
+    {"identifier": "String", "source": "String", "event_id": "String"},
+)
+CONTACTS = Table(
+    "contacts",
+    "contact",
+    "identifier IN {ids:Array(String)}",
+    {"occurred_day": "Date", "identifier": "String", "source": "String", "event_id": "String"},
+)
+#: Interactions, and tables that hold copies of them: of a shared identifier some of the rows are a person's.
+PARTLY = (INTERACTIONS, CONSENTS, CONTACTS)
 TABLES = (
     INTERACTIONS,
     Table(
@@ -62,12 +76,8 @@ TABLES = (
         "person IN {ids:Array(String)}",
         {"person": "String", "day": "Date", "definition": "UInt32"},
     ),
-    Table(
-        "consents",
-        "consent",
-        "identifier IN {ids:Array(String)}",
-        {"identifier": "String", "source": "String", "event_id": "String"},
-    ),
+    CONSENTS,
+    CONTACTS,
     Table("alerts", "alert", "subject IN {ids:Array(String)}", {"alert_id": "String"}),
     Table(
         "audit",
@@ -79,7 +89,16 @@ TABLES = (
     ),
 )
 #: Tables that say nothing of any one person. Every table stands here or in TABLES; a test holds that.
-IMPERSONAL = frozenset({"touchpoint_scores", "rejected", "observations"})
+IMPERSONAL = frozenset(
+    {
+        "catalogue_settings",
+        "catalogue_steps",
+        "catalogue_touchpoints",
+        "observations",
+        "rejected",
+        "touchpoint_scores",
+    }
+)
 
 
 class Rows(Protocol):
@@ -89,8 +108,8 @@ class Rows(Protocol):
         """The rows of these identifiers (or seals) as JSON objects, in pages."""
         ...
 
-    def part_of(self, shared: Shared) -> AsyncIterator[list[bytes]]:
-        """The interactions of a shared identifier that are the person's."""
+    def part_of(self, table: Table, shared: Shared) -> AsyncIterator[list[bytes]]:
+        """The rows of a shared identifier, in one of PARTLY, that are the person's."""
         ...
 
 
@@ -113,13 +132,13 @@ class ClickHouseRows:
             async for page in self._pages(table, table.whose, {"ids": list(ids[start : start + IDS_MAX])}):
                 yield page
 
-    async def part_of(self, shared: Shared) -> AsyncIterator[list[bytes]]:
+    async def part_of(self, table: Table, shared: Shared) -> AsyncIterator[list[bytes]]:
         """See Rows."""
         one = {"identifier": shared.identifier}
         for start in range(0, len(shared.owned), IDS_MAX):
             sessions = {**one, "sessions": shared.owned[start : start + IDS_MAX]}
             whose = "identifier = {identifier:String} AND session_id IN {sessions:Array(String)}"
-            async for page in self._pages(INTERACTIONS, whose, sessions):
+            async for page in self._pages(table, whose, sessions):
                 yield page
         if shared.until is None:
             return
@@ -130,7 +149,7 @@ class ClickHouseRows:
             "session_id != '' AND version = (SELECT max(version) FROM identities FINAL WHERE "
             "identifier = {identifier:String} AND session_id = ''))"
         )
-        async for page in self._pages(INTERACTIONS, whose, {**one, "until": shared.until}):
+        async for page in self._pages(table, whose, {**one, "until": shared.until}):
             yield page
 
     async def _pages(self, table: Table, whose: str, parameters: dict[str, Any]) -> AsyncIterator[list[bytes]]:

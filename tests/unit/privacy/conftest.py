@@ -43,8 +43,8 @@ class Rows:
             for row in self.kept.get((table.name, each), []):
                 yield [msgspec.json.encode(row)]
 
-    async def part_of(self, shared: Shared) -> AsyncIterator[list[bytes]]:
-        for row in self.kept.get(("interactions", shared.identifier), []):
+    async def part_of(self, table: Table, shared: Shared) -> AsyncIterator[list[bytes]]:
+        for row in self.kept.get((table.name, shared.identifier), []):
             if shared.has(row["session_id"], row["occurred_at"]):
                 yield [msgspec.json.encode(row)]
 
