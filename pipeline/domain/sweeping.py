@@ -1,8 +1,9 @@
 """Looking through all records of a partition number for what should have been erased.
 
-Every record is decoded, whatever it is; what cannot be told counts as found. Of the erased identifiers' own profiles
-nothing may be left from before, and no record at all where there is nothing from afterwards. Other profiles may hold
-nothing that the erased had a part in, and nothing from before that names them (`naming`: who does, to be scrubbed).
+Every record that may name somebody is decoded; what cannot be told counts as found. A head of another profile holds
+counters alone: its key says enough. Of the erased identifiers' own profiles nothing may be left from before, and no
+record at all where there is nothing from afterwards. Other profiles may hold nothing that the erased had a part in, and
+nothing from before that names them (`naming`: who does, to be scrubbed).
 
 What the search needs is counted, not guessed: the same rules as those that erase decide what is from before.
 """
@@ -79,6 +80,7 @@ class Sweep:
         self._seal = seal
         self._prefix = b""
         self._profile = ""
+        self._plain = True  # neither erased nor shared with who was
         self._erased = False  # whether this profile is one of those
         self._records = 0  # of this profile, that nothing was found in
         self._after = False  # whether it holds anything from after the erasure
@@ -87,34 +89,47 @@ class Sweep:
     def look(self, found: Iterable[tuple[bytes, bytes]]) -> Iterator[None]:
         """Look at all records in key order, yielding after each."""
         for key, value in found:
-            kind = key[:1]
-            if kind == b"\x00":  # the store's own
+            if key[:1] == b"\x00":  # the store's own
                 continue
             self.looked += 1
-            if kind == records.PROFILE:
-                self._look_at(key, value)
-            elif (decode := _NAMELESS.get(kind)) is None:
-                self.found["unknown"] += 1
+            if what := self._look_at(key, value):
+                self.found[what] += 1
             else:
-                decode(value)
+                self._records += 1
             yield
         self._end()
 
-    def _look_at(self, key: bytes, value: bytes) -> None:
+    def judge(self, key: bytes, value: bytes) -> str:
+        """What one record gives away by itself: the kind of thing, or '' for nothing.
+
+        'name' says that it is of an erased profile, and from no time.
+        """
+        self._after = False
+        return self._look_at(key, value) or ("name" if self._erased and not self._after else "")
+
+    def _look_at(self, key: bytes, value: bytes) -> str:
+        kind = key[:1]
+        if kind != records.PROFILE:
+            if self._prefix:
+                self._end()
+            if (decode := _NAMELESS.get(kind)) is None:
+                return "unknown"
+            decode(value)
+            return ""
         end = key.index(b"\x00") + 1
         if key[:end] != self._prefix:
             self._end()
             self._begin(key[:end])
-        look = _LOOKS.get(key[end : end + 1])
-        what = "unknown" if look is None else look(self, key[end + 1 :], value)
-        if what:
-            self.found[what] += 1
-        else:
-            self._records += 1
+        kind = key[end : end + 1]
+        if kind == records.HEAD and not self._erased:
+            return ""
+        look = _LOOKS.get(kind)
+        return "unknown" if look is None else look(self, key[end + 1 :], value)
 
     def _begin(self, prefix: bytes) -> None:
         self._prefix, self._profile = prefix, prefix[1:-1].decode()
         self._erased = self._profile in self._concern.ids
+        self._plain = not self._erased and self._profile not in self._concern.shared
         self._records, self._after = 0, False
         self._version = self._concern.version
         if self._erased and not self._version:
@@ -153,6 +168,8 @@ class Sweep:
     def _kept(self, _suffix: bytes, value: bytes) -> str:
         kept = records.decode_kept(value)
         x = kept.interaction
+        if self._plain and not (x.links or x.claims or x.masks or kept.told):
+            return ""
         if x.since >= self._concern.before:
             self._after = True
             return ""
@@ -162,6 +179,8 @@ class Sweep:
 
     def _seen(self, _suffix: bytes, value: bytes) -> str:
         seen = records.decode_seen(value)
+        if self._plain and not seen.told:
+            return ""
         if seen.since >= self._concern.before:
             self._after = True
             return ""

@@ -1,7 +1,7 @@
 """Reading topics whole: every committed record from the beginning to where the topic ended when reading began.
 
-The sweep of an erasure reads hundreds of megabytes, so it runs in a process of its own (`sweep`): requests are answered
-meanwhile as fast as ever.
+The sweep of an erasure reads hundreds of megabytes, so it runs in processes of its own (`look_apart`), each with some
+partitions of every topic, and behind everybody else: requests are answered meanwhile.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import multiprocessing
+import os
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -29,9 +32,11 @@ FETCH_RECORDS = 2_000
 FETCH_BYTES = 4 * 1024 * 1024
 POLL_MS = 200
 PLACES_MAX = 100_000  # keys that one sweep gives back
+PROCESSES_MAX = 4  # at once, for one sweep
+NICE = 5  # how far these stand back
 NAMED = {topic.name: topic for topic in topics.TOPICS}
 
-#: Topics of which only the newest record of each key counts, in the order in which they are looked through.
+#: Topics of which only the newest record of each key counts, mostly from small to large.
 COMPACTED = (
     topics.IDENTITIES.name,
     topics.CUSTOMER_SCORES.name,
@@ -47,8 +52,10 @@ class Cut(TimeoutError):
     """A topic could not be read to its end: nothing came any more."""
 
 
-async def whole(settings: Settings, topic: Topic, idle_s_max: float = 20.0) -> AsyncIterator[Sequence[ConsumerRecord]]:
-    """All records of a topic in order within each partition, in batches. Raises Cut, aiokafka's errors.
+async def whole(
+    settings: Settings, topic: Topic, partitions: Sequence[int] | None = None, idle_s_max: float = 20.0
+) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    """All records of a topic, or of some partitions, in order within each, in batches. Raises Cut, aiokafka's errors.
 
     The end is told by positions: markers of transactions and compaction take up offsets too.
     """
@@ -57,7 +64,8 @@ async def whole(settings: Settings, topic: Topic, idle_s_max: float = 20.0) -> A
     )
     await consumer.start()
     try:
-        parts = [TopicPartition(topic.name, number) for number in range(kafka.partitions_of(topic, settings))]
+        numbers = range(kafka.partitions_of(topic, settings)) if partitions is None else partitions
+        parts = [TopicPartition(topic.name, number) for number in numbers]
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         begins = await consumer.beginning_offsets(parts)
@@ -98,33 +106,68 @@ def judges(scope: Scope, names: Iterable[str], settings: Settings, codec: Codec)
     return [judge for judge in all_of_them if judge.topic in wanted]
 
 
-async def look(settings: Settings, scope: Scope, names: Sequence[str]) -> list[Looked]:
-    """Look through topics, one after the other. Raises Cut, aiokafka's errors."""
+class Task(NamedTuple):
+    """Some partitions of a topic, for one process to look through."""
+
+    topic: str
+    partitions: tuple[int, ...]
+
+
+def tasks(settings: Settings, names: Iterable[str], processes: int) -> list[Task]:
+    """Topics, each in as many parts as there are processes; those of which there is most come first."""
+    wanted = set(names)
+    parts = []
+    for name in (each for each in reversed(COMPACTED) if each in wanted):
+        numbers = range(kafka.partitions_of(NAMED[name], settings))
+        parts += [Task(name, part) for n in range(processes) if (part := tuple(numbers[n::processes]))]
+    return parts
+
+
+async def look(settings: Settings, scope: Scope, task: Task) -> Looked:
+    """Look through a part of a topic. Raises Cut, aiokafka's errors."""
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec) if settings.schema_registry else None
-    found = []
-    for judge in judges(scope, names, settings, codec):
-        async for records in whole(settings, NAMED[judge.topic]):
-            await learn(registry, codec, records)
-            for record in records:
-                if record.key is not None:
-                    judge.see(record.partition, record.key, record.value, record.timestamp)
-        places = judge.places()[:PLACES_MAX]
-        found.append(Looked(judge.topic, judge.how, judge.looked, judge.unread, judge.remaining(), places))
-    return found
+    (judge,) = judges(scope, (task.topic,), settings, codec)
+    async for records in whole(settings, NAMED[task.topic], task.partitions):
+        await learn(registry, codec, records)
+        see = judge.see
+        for record in records:
+            if record.key is not None:
+                see(record.partition, record.key, record.value, record.timestamp)
+    places = judge.places()[:PLACES_MAX]
+    return Looked(judge.topic, judge.how, judge.looked, judge.unread, judge.remaining(), places)
 
 
-def _look_apart(settings: Settings, scope: Scope, names: Sequence[str]) -> list[Looked]:
+def _look_apart(settings: Settings, scope: Scope, task: Task) -> Looked:
     gc.disable()  # what is decoded has no cycles
-    return asyncio.run(look(settings, scope, names))
+    return asyncio.run(look(settings, scope, task))
 
 
 async def look_apart(settings: Settings, scope: Scope, names: Sequence[str]) -> list[Looked]:
-    """The same in a process of its own, which ends with it. Raises the same."""
-    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    """Look through topics side by side in processes of their own, which end with it. Raises the same."""
+    processes = min(PROCESSES_MAX, os.cpu_count() or 1)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), os.nice, (NICE,))
+    ask = asyncio.get_running_loop().run_in_executor
     try:
-        return await asyncio.get_running_loop().run_in_executor(pool, _look_apart, settings, scope, names)
+        parts = tasks(settings, names, processes)
+        found = await asyncio.gather(*(ask(pool, _look_apart, settings, scope, each) for each in parts))
     finally:
         for process in list((pool._processes or {}).values()):
             process.terminate()
         pool.shutdown(wait=False, cancel_futures=True)
+    return [together([each for each in found if each.topic == name]) for name in COMPACTED if name in names]
+
+
+def together(parts: Sequence[Looked]) -> Looked:
+    """What looking through all parts of a topic came to."""
+    remaining: Counter[str] = Counter()
+    for each in parts:
+        remaining.update(each.remaining)
+    return Looked(
+        parts[0].topic,
+        parts[0].how,
+        sum(each.looked for each in parts),
+        sum(each.unread for each in parts),
+        dict(sorted(remaining.items())),
+        sorted(place for each in parts for place in each.places)[:PLACES_MAX],
+    )

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.domain import records
 from pipeline.domain.messages import Assignment
 from pipeline.domain.state import DictState
 from pipeline.domain.sweeping import Sweep
@@ -43,18 +44,18 @@ class Judge:
     def see(self, partition: int, key: bytes, value: bytes | None, timestamp: int) -> None:
         """The next record of a partition."""
         self.looked += 1
-        place = partition, key
         kind = ""
-        self._unread.pop(place, None)
+        if self._unread:
+            self._unread.pop((partition, key), None)
         if value is not None:
             try:
                 kind = self.found(key, value, timestamp)
             except Unread:
-                self._unread[place] = timestamp
+                self._unread[partition, key] = timestamp
         if kind:
-            self._held[place] = kind
-        else:
-            self._held.pop(place, None)
+            self._held[partition, key] = kind
+        elif self._held:
+            self._held.pop((partition, key), None)
 
     def found(self, key: bytes, value: bytes, timestamp: int) -> str:
         """What kind of thing from before a record holds; '' where nothing. Raises Unread."""
@@ -82,7 +83,8 @@ class Profiles(Judge):
     """
 
     def __init__(self, scope: Scope) -> None:
-        super().__init__(STITCH_CHANGELOG.name, "each record of every profile decoded, the newest of each key")
+        how = "each record of every profile decoded that may name somebody (counters do not), the newest of each key"
+        super().__init__(STITCH_CHANGELOG.name, how)
         self._names = {each.encode() for each in scope.whole}
         self._sweep = Sweep(DictState(), scope.concern, lambda _: b"")
         self._blank: dict[bytes, bytes] = {}  # key → the erased profile that it names, and tells no more of
@@ -90,25 +92,23 @@ class Profiles(Judge):
 
     def see(self, partition: int, key: bytes, value: bytes | None, timestamp: int) -> None:
         """See Judge."""
-        if key[1:].partition(b"\x00")[0] in self._names:
+        if self._after or self._blank:
             self._after.pop(key, None)
             self._blank.pop(key, None)
         super().see(partition, key, value, timestamp)
 
     def found(self, key: bytes, value: bytes, timestamp: int) -> str:
         """See Judge."""
-        found = self._sweep.found
-        found.clear()
         try:
-            for _ in self._sweep.look(((key, value),)):
-                pass
+            kind = self._sweep.judge(key, value)
         except (msgspec.DecodeError, ValueError, LookupError) as error:
             raise Unread(type(error).__name__) from error
-        kind = next(iter(found), "")
         if kind == "unknown":
             raise Unread("a kind of record that is not known here")
-        name = key[1:].partition(b"\x00")[0]
-        if name not in self._names or kind not in ("", "name"):
+        if kind not in ("", "name"):
+            return kind
+        name = key[1:].partition(b"\x00")[0] if key[:1] == records.PROFILE else b""
+        if name not in self._names:
             return kind
         (self._blank if kind else self._after)[key] = name
         return ""
@@ -174,9 +174,14 @@ class Scores(Avro):
     """
 
     def __init__(self, scope: Scope, codec: Codec) -> None:
-        how = "each row decoded, the newest of each person, day and definition"
+        how = "the person of each row read from its key, theirs decoded, the newest of each person, day and definition"
         super().__init__(CUSTOMER_SCORES.name, CUSTOMER_SCORES.schema, how, scope, codec)
         self._day = scope.before // DAY_MS
+        self._names = {each.encode() for each in scope.whole}
+
+    def found(self, key: bytes, value: bytes, timestamp: int) -> str:
+        """See Judge. A key is person, day and definition, with bars between them."""
+        return super().found(key, value, timestamp) if key.rsplit(b"|", 2)[0] in self._names else ""
 
     def holds(self, record: Mapping[str, Any]) -> str:
         """See Avro."""

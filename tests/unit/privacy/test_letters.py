@@ -117,9 +117,23 @@ def test_a_score_row_of_the_day_of_the_erasure_is_from_afterwards_where_it_has_e
 
     def row(person: str, day: int, n: int) -> str:
         record = {"person": person, "day": day, "definition": 1, "emotion_n": n, "emotion": 5.0 if n else None}
-        return judge.found(b"k", CODEC.encode("customer_score", record), NOON)
+        key = f"{person}|{day}|1".encode()
+        judge.see(0, key, CODEC.encode("customer_score", record), NOON)
+        found = judge.remaining()
+        judge.see(0, key, None, NOON)
+        return next(iter(found), "")
 
     assert row(ANNA, today - 1, 1) == "score"
     assert row(ANNA, today, 0) == "score"
     assert row(ANNA, today, 1) == ""
     assert row("customer:ben", today - 1, 1) == ""
+    assert row(f"{ANNA}|1", today - 1, 1) == ""  # a name may have a bar in it
+    assert row("customer:b|b", today - 1, 1) == ""
+
+
+def test_score_rows_of_others_are_told_by_their_keys() -> None:
+    judge = Scores(SCOPE, CODEC)
+    judge.see(0, b"customer:ben|20000|1", b"no row at all", NOON)
+    assert (judge.looked, judge.unread) == (1, 0)
+    judge.see(0, f"{ANNA}|20000|1".encode(), b"no row at all", NOON)
+    assert (judge.looked, judge.unread) == (2, 1)
