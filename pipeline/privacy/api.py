@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -68,7 +68,7 @@ def _exporting(routes: APIRouter, parts: Parts, sources: Sources) -> None:
         lines = Export(sources, person).lines()
 
         async def stream() -> AsyncIterator[bytes]:
-            async with places:
+            async with places, aclosing(lines):
                 async for piece in lines:
                     yield piece
 

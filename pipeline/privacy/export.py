@@ -5,9 +5,9 @@ each place, and where copies are that nobody reads any more: where it is missing
 is `{"kind", "where", "value"}`. Of what several people share only the person's part is told, of others nothing, and
 whoever works here has a pseudonym.
 
-Bounded: a page of identifiers, of profiles, of ClickHouse rows or of dead letters is in memory at a time, beside the
-names of the person's identifiers and their sessions on what they share. Where there are more of these than is bearable,
-not all is told, and the summary says that it is not complete.
+Bounded: few pages of identifiers, of profiles, of ClickHouse rows and of dead letters are in memory at a time, beside
+the names of the person's identifiers and their sessions on what they share. Where there are more of these than is
+bearable, not all is told, and the summary says that it is not complete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from pipeline.domain.staff import Staff
 from pipeline.domain.sweeping import Shared
 from pipeline.domain.view import time_text
 from pipeline.privacy import person as persons
+from pipeline.privacy.ahead import one_after_the_other
 from pipeline.privacy.asking import Workers
 from pipeline.privacy.letters import Letters
 from pipeline.privacy.person import Person
@@ -77,13 +79,16 @@ class Export:
         self._whole = not person.truncated
         self._counts: Counter[str] = Counter()
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncGenerator[bytes]:
         """The whole of it, in pieces of whole lines."""
         who = self._who
         first = {"asked": who.asked, "person": who.person, "identifiers": who.whole, "shared": who.shared}
         yield _line("header", "", {**first, "as_of": who.as_of, "lag_ms": who.lag_ms, "truncated": who.truncated})
-        for part in (self._identifiers(), self._profiles(), self._tables(), self._dead_letters()):
-            async for piece in part:
+        async for piece in self._identifiers():
+            yield piece
+        rest = one_after_the_other(self._profiles(), self._tables(), self._dead_letters())
+        async with aclosing(rest):
+            async for piece in rest:
                 yield piece
         ages_out = [
             {"where": f"Kafka topic {topic.name}", "kept": _kept(topic)}
@@ -94,7 +99,7 @@ class Export:
 
     # identify.
 
-    async def _identifiers(self) -> AsyncIterator[bytes]:
+    async def _identifiers(self) -> AsyncGenerator[bytes]:
         """Every identifier, and all evidence that it is the person's."""
         identify, told = self._sources.identify, set[str]()
         async for page in persons.rows(identify, (*self._who.whole, *self._who.shared)):
@@ -151,7 +156,7 @@ class Export:
 
     # stitch.
 
-    async def _profiles(self) -> AsyncIterator[bytes]:
+    async def _profiles(self) -> AsyncGenerator[bytes]:
         """Every profile's records; of one that is not only theirs, the person's interactions alone."""
         for ids, theirs in ((self._who.whole, True), (tuple(self._parts), False)):
             by_number: dict[int, list[str]] = defaultdict(list)
@@ -162,7 +167,7 @@ class Export:
                     async for piece in self._pages(number, group[start : start + PROFILES_MAX], theirs):
                         yield piece
 
-    async def _pages(self, number: int, ids: Sequence[str], theirs: bool) -> AsyncIterator[bytes]:
+    async def _pages(self, number: int, ids: Sequence[str], theirs: bool) -> AsyncGenerator[bytes]:
         after = ""
         while True:
             question = {"ids": list(ids), "after": after}
@@ -192,7 +197,7 @@ class Export:
 
     # ClickHouse.
 
-    async def _tables(self) -> AsyncIterator[bytes]:
+    async def _tables(self) -> AsyncGenerator[bytes]:
         who, rows = self._who, self._sources.rows
         for table in TABLES:
             where = f"ClickHouse table {table.name}"
@@ -206,7 +211,7 @@ class Export:
 
     # Kafka.
 
-    async def _dead_letters(self) -> AsyncIterator[bytes]:
+    async def _dead_letters(self) -> AsyncGenerator[bytes]:
         where = f"Kafka topic {topics.REJECTED.name}"
         async for records in self._sources.read(topics.REJECTED):
             await self._sources.learn(records)
