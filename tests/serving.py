@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline import catalogue
 from pipeline.domain import texts
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.identity import CAPS, Caps
@@ -36,13 +37,15 @@ from pipeline.serve.access import Gate, Links, Sessions
 from pipeline.serve.audit import Audit
 from pipeline.serve.history import HistoryAway
 from pipeline.serve.identify import Identify
+from pipeline.serve.observing import Observing
 from pipeline.serve.parts import Parts
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Patience, Workers
 from pipeline.serve.writing import Unwritten
+from pipeline.settings import Settings
 from pipeline.stitch.queries import Queries
 from pipeline.stitch.watch import Watch
-from pipeline.topics import AUDIT, EVIDENCE, INBOX
+from pipeline.topics import AUDIT, EVIDENCE, INBOX, OBSERVATIONS
 from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import SCORING, made
 from tests.policies import POLICY
@@ -53,6 +56,7 @@ READ, INGEST, ADMIN = "read_key", "ingest_key", "admin_key"
 KEYRING = Keyring({"k1": bytes(range(32))}, "k1", bytes(range(32, 64)), POLICY.placeholders)
 MASKED = partial(texts.masked, region="US")
 RULES = Rules(scoring=SCORING)
+CATALOGUE = catalogue.load(Settings().catalogue_folder)
 
 
 def now_ms() -> int:
@@ -138,6 +142,7 @@ class Ledger:
     def __init__(self, world: World | None = None) -> None:
         self.world = world
         self.audit: list[dict[str, Any]] = []
+        self.observed: list[tuple[bytes, dict[str, Any]]] = []  # key and record
         self.said: list[Order] = []
         self.away = False
         self.ready = True
@@ -147,6 +152,9 @@ class Ledger:
             raise Unwritten("Kafka is away")
         if topic == AUDIT.name:
             self.audit.append(msgspec.json.decode(value))
+            return
+        if topic == OBSERVATIONS.name:
+            self.observed.append((key, msgspec.json.decode(value)))
             return
         assert (topic, partition) == (EVIDENCE.name, 0)
         order: Any = decode_said(value)
@@ -297,6 +305,8 @@ def parts(
         history=history or Memory(),
         audit=Audit(lines, writer, JsonCodec(), KEYRING.seal, MASKED),
         staff=Staff(KEYRING.pseudonym, POLICY.staff),
+        observing=Observing(writer, JsonCodec(), "US"),
+        catalogued=CATALOGUE.touchpoints,
         touchpoints={"site_search": "Site search", "call_queue": "Call queue", "returns_page": "Returns page"},
     )
 

@@ -3,6 +3,7 @@
 Asks the stitch worker that owns a profile, and identify (one hop), never keeps profiles itself. `api`, `identity` and
 `desk` are the outside, `lookup` says who is meant, `workers`, `identify` and `routing` find whoever knows, `live`
 watches, `calls` knows who is ringing, `orders` lets people decide about identity, `audit` keeps who looked at whom.
+`observe` is a form in which staff say what they see of a touchpoint.
 
 Decisions
 - 2026-11-24 What is not on record in Kafka is not given: see `audit`. It costs a lookup the broker's acknowledgement

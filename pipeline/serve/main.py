@@ -26,6 +26,7 @@ from pipeline.serve.follow import follow_calls, follow_routes
 from pipeline.serve.history import ClickHouseHistory, History
 from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
+from pipeline.serve.observing import Observing
 from pipeline.serve.parts import Parts
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Workers
@@ -64,6 +65,8 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         history=history,
         audit=Audit(logs.get("audit"), writer, codec, keyed.seal, masked),
         staff=Staff(keyed.pseudonym, known.policy.staff),
+        observing=Observing(writer, codec, settings.phone_region),
+        catalogued=known.touchpoints,
         touchpoints={each.id: each.name for each in known.touchpoints.values()},
         zone=settings.time_zone or known.business.time_zone,
         now_minutes=settings.now_minutes,

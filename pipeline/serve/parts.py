@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.domain.catalogue import Touchpoint
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.reasons import Rejected
 from pipeline.domain.staff import Staff
@@ -17,6 +18,7 @@ from pipeline.serve.history import History
 from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
 from pipeline.serve.lookup import Lookup
+from pipeline.serve.observing import Observing
 from pipeline.serve.orders import Orders
 from pipeline.serve.routing import Routes
 from pipeline.serve.timelines import Timelines
@@ -43,6 +45,8 @@ class Parts:
     history: History
     audit: Audit
     staff: Staff
+    observing: Observing
+    catalogued: Mapping[str, Touchpoint] = field(default_factory=dict)  # touchpoints of the catalogue, by id
     touchpoints: Mapping[str, str] = field(default_factory=dict)  # id → name, from the catalogue
     zone: str = "UTC"  # the business's time zone: the desk's until a browser says its own
     now_minutes: int = 30
