@@ -157,7 +157,18 @@ def _send_over_http(product: Product) -> list[tuple[str, bool]]:
         for channel, event in refused():
             answer = product.ask("POST", "/v1/interactions", {"events": [event | {"channel": channel}]}, key=key)
             assert "Infinity" in json.dumps(event) or answer.json["accepted"] == 0, answer.text
+    _observe(product)
     return sent
+
+
+def _observe(product: Product) -> None:
+    """Observations: in a note the plants are taken out, in a name they are refused."""
+    for n, (plant, _) in enumerate(PLANTS.values()):
+        good = {"observation_id": f"o-{n}", "source": "planted", "touchpoint": "dispatch", "observed_at": NOW}
+        good |= {"kind": "staff", "measure": "handover_late_min", "value": n, "note": f"it is {plant}, really"}
+        bad = [good | {name: plant} for name in ("observation_id", "source", "touchpoint", "measure", "kind", "value")]
+        answer = product.ask("POST", "/v1/observations", {"observations": [good, *bad]}, key="ingest")
+        assert (answer.json["accepted"], len(answer.json["rejected"])) == (1, len(bad)), answer.text
 
 
 async def _write_to_kafka(product: Product) -> list[tuple[str, bool]]:
@@ -197,6 +208,7 @@ def _all_is_there(product: Product, stored: int, aside: int) -> bool:
         for table in ("interactions", "rejected")
     }
     assert counts == {"interactions": stored, "rejected": aside}
+    assert product.sql("SELECT toUInt32(count()) AS n FROM observations FINAL")[0]["n"] == len(PLANTS)
     return bool(product.sql("SELECT * FROM customer_scores LIMIT 1"))
 
 
@@ -260,6 +272,7 @@ def test_no_topic_but_the_declared_ones_holds_any(records: list[Any]) -> None:
         "identity.evidence",
         "identities",
         "scores.touchpoints",
+        "observations",
         "audit",
     }
     held = [(each.topic, each.value) for each in others if each.value and found_in(each.value.decode("latin-1"))]

@@ -15,6 +15,13 @@ PLAYED = "SELECT count() AS n, uniqExact(channel) AS channels FROM interactions 
 SOURCES = "'shop-web', 'shop-app', 'call-centre', 'till', 'chat-desk', 'mail-desk', 'courier'"
 
 
+#: Of what no customer sees, where staff and systems of the shop look.
+DOTS = """SELECT touchpoint, dot FROM touchpoint_dots
+    WHERE layer IN ('backstage', 'support') AND touchpoint != 'product_content'"""
+SEEN = """SELECT count() AS n FROM observations FINAL
+    WHERE source IN ('shift-app', 'warehouse', 'monitoring', 'mood-board')"""
+
+
 def play(product: Product, events: int) -> list[dict[str, Any]]:
     """Run the shop until ClickHouse holds so many of its events; what all runs so far have logged."""
     runs = len([line for line in logged(product) if line["event"] == "opened"])
@@ -47,6 +54,13 @@ def test_the_shop_plays_and_goes_on_where_it_was(product: Product) -> None:
     assert closed["event"] == "closed"
     eventually(lambda: played(product) == {"n": closed["sent"], "channels": 7})
     assert (Path(product.home) / "shop.json").exists()
+
+    eventually(lambda: int(product.sql(SEEN)[0]["n"]) >= 0.95 * closed["observed"] > 500)  # a few may be sent twice
+    known = {row["touchpoint"]: row["dot"] for row in product.sql(DOTS)}
+    assert len(known) == 7
+    assert {known["order_picking"], known["payment_service"], known["search_index"]} == {"green"}
+    assert known["dispatch"] == "red"
+    assert known["phone_system"] == "yellow"
 
     log = play(product, closed["sent"] + 3)
     assert [line["first_time"] for line in log if line["event"] == "opened"] == [True, False]

@@ -2,7 +2,8 @@
 
 ``people.yaml`` and ``journeys.yaml`` are the cast and the script, ``script.py`` reads them, ``plan.py`` makes one
 person's journey into events (pure: the same number gives the same journey), ``schedule.py`` decides who does what
-when, ``memory.py`` remembers it between runs, and ``play.py`` sends.
+when, ``memory.py`` remembers it between runs, and ``play.py`` sends. ``backstage.yaml`` and ``backstage.py`` are what
+staff and systems see behind the line of visibility.
 """
 
 from __future__ import annotations

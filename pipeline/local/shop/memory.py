@@ -11,10 +11,12 @@ from pipeline.local.shop.plan import Start
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All events due before `told_ms` have been sent; those of `open` from then on have not."""
+    """All events due before `told_ms` have been sent, those of `open` from then on have not; and all observations
+    before `seen_ms`."""
 
     told_ms: int
     open: tuple[Start, ...]
+    seen_ms: int = 0
 
 
 class BrokenMemory(ValueError):

@@ -1,8 +1,8 @@
-"""Playing the shop: events become due, and go to `POST /v1/interactions`.
+"""Playing the shop: events become due, and go to `POST /v1/interactions`; so do observations, to `/v1/observations`.
 
 What was due is sent once it is accepted, in order, and again until then: 429, 503 and a server that is not there are
-waited for. An event that is rejected is a mistake of the script: it is logged by its type and reason, and left. Any
-other answer ends the process. Nothing personal is logged.
+waited for. What is rejected is a mistake of the script: it is logged by its type or measure and the reason, and left.
+Any other answer ends the process. Nothing personal is logged.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 
 from pipeline import keys, logs
+from pipeline.local.shop.backstage import HISTORY_MS, observers, told
 from pipeline.local.shop.memory import Memory, recall, remember
-from pipeline.local.shop.plan import Event
 from pipeline.local.shop.schedule import RECENT_MS, Schedule
 from pipeline.local.shop.script import people, script
 from pipeline.settings import Settings
@@ -66,8 +66,10 @@ class Shop:
         self._path = path
         self._stop = stop
         self._schedule = Schedule(script(), people(SEED), f"{now_ms:x}", SEED)
-        self._sent = self._rejected = 0
+        self._observers = observers()
+        self._sent = self._observed = self._rejected = 0
         memory = recall(path)
+        self._seen_ms = 0 if memory is None else memory.seen_ms
         if memory is None:
             self._schedule.begin_history(now_ms)
             self._told_ms = 0
@@ -83,59 +85,74 @@ class Shop:
         """Send what is due, until told to stop."""
         remembered = reported = time.monotonic()
         while not self._stop.is_set():
-            full = self._tell(_now_ms())
+            full = self._tell(_now_ms()) | self._observe(_now_ms())
             now = time.monotonic()
             if now - remembered >= REMEMBER_S:
                 self._remember()
                 remembered = now
             if now - reported >= REPORT_S:
-                log.info("playing", sent=self._sent, rejected=self._rejected)
+                log.info("playing", sent=self._sent, observed=self._observed, rejected=self._rejected)
                 reported = now
             self._stop.wait(BATCH_PAUSE_S if full else TURN_S)
         self._remember()
-        log.info("closed", sent=self._sent, rejected=self._rejected)
+        log.info("closed", sent=self._sent, observed=self._observed, rejected=self._rejected)
 
     def _tell(self, now_ms: int) -> bool:
         """Send the next batch of what is due. True where there is more."""
         if self._next_ms < now_ms:  # after a long wait those who would have come have gone elsewhere
             self._next_ms = self._schedule.begin_all(max(self._next_ms, now_ms - RECENT_MS), now_ms)
         batch = self._schedule.due(now_ms, BATCH_EVENTS)
-        if batch and self._send([due.event for due in batch]):
+        if batch and (answer := self._send("interactions", {"events": [due.event for due in batch]})):
             self._told_ms = batch[-1].at_ms
             self._schedule.done(len(batch))
+            self._sent += int(answer["accepted"])
+            self._say_rejected(answer, [due.event["type"] for due in batch])
         return len(batch) == BATCH_EVENTS
 
-    def _send(self, events: list[Event]) -> bool:
-        """True once the server has taken them; False where the shop was stopped before."""
+    def _observe(self, now_ms: int) -> bool:
+        """Send the next batch of what staff and systems saw. True where there is more."""
+        since_ms = max(self._seen_ms, now_ms - HISTORY_MS)  # after a long wait nobody asks for what was before
+        everything = told(self._observers, since_ms, now_ms)
+        batch = everything[:BATCH_EVENTS]
+        if batch:
+            answer = self._send("observations", {"observations": [each.seen for each in batch]})
+            if answer is None:
+                return False
+            self._observed += int(answer["accepted"])
+            self._say_rejected(answer, [each.seen["measure"] for each in batch])
+        more = len(everything) > len(batch)
+        self._seen_ms = batch[-1].at_ms if more else now_ms  # of equal times some may come again: the same ones
+        return more
+
+    def _send(self, what: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer once the server has taken it; None where the shop was stopped before."""
         wait_s = WAIT_S_FIRST
         while not self._stop.is_set():
             after_s = wait_s
             try:
-                answer = self._client.post("/v1/interactions", json={"events": events})
+                answer = self._client.post(f"/v1/{what}", json=body)
             except httpx.TransportError as problem:
                 after_s = min(after_s, NOBODY_S_MAX)
                 log.warning("no_answer", problem=type(problem).__name__, wait_s=after_s)
             else:
                 if answer.status_code == httpx.codes.ACCEPTED:
-                    self._count(events, answer.json())
-                    return True
+                    taken: dict[str, Any] = answer.json()
+                    return taken
                 if answer.status_code not in WAITING:
-                    raise ShopRefused(f"POST /v1/interactions answers {answer.status_code}")
+                    raise ShopRefused(f"POST /v1/{what} answers {answer.status_code}")
                 after_s = _retry_after_s(answer, wait_s)
                 log.warning("not_now", status=answer.status_code, wait_s=after_s)
             self._stop.wait(after_s)
             wait_s = min(2 * wait_s, WAIT_S_MAX)
-        return False
+        return None
 
-    def _count(self, events: list[Event], answer: dict[str, Any]) -> None:
-        self._sent += int(answer["accepted"])
+    def _say_rejected(self, answer: dict[str, Any], kinds: list[str]) -> None:
         for each in answer["rejected"]:
             self._rejected += 1
-            kind = events[each["index"]]["type"]
-            log.warning("rejected", type=kind, reason=each["reason"], detail=each["detail"])
+            log.warning("rejected", type=kinds[each["index"]], reason=each["reason"], detail=each["detail"])
 
     def _remember(self) -> None:
-        remember(self._path, Memory(self._told_ms, tuple(self._schedule.open())))
+        remember(self._path, Memory(self._told_ms, tuple(self._schedule.open()), self._seen_ms))
 
 
 def _retry_after_s(answer: httpx.Response, otherwise: float) -> float:

@@ -16,7 +16,7 @@ Amount = int | float | Span | str
 
 
 class BadScript(ValueError):
-    """people.yaml or journeys.yaml cannot be played; the text says where and why."""
+    """people.yaml, journeys.yaml or backstage.yaml cannot be played; the text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ _STORY_NUMBERS = 100  # 555-0100 to 555-0199 of every area are kept free
 
 def script(folder: Path = FOLDER) -> Script:
     """The script. Raises BadScript."""
-    read: Script = _read(folder / "journeys.yaml", Script)
+    read: Script = read_file(folder / "journeys.yaml", Script)
     for journey in (*read.journeys, read.beginning):
         labels: set[str] = set()
         for step in journey.steps:
@@ -131,7 +131,7 @@ def script(folder: Path = FOLDER) -> Script:
 
 def people(seed: int, folder: Path = FOLDER) -> tuple[Person, ...]:
     """The customers: the same in every run with the same seed. Raises BadScript."""
-    cast: Cast = _read(folder / "people.yaml", Cast)
+    cast: Cast = read_file(folder / "people.yaml", Cast)
     names = [f"{first} {last}" for first in cast.first_names for last in cast.last_names]
     if not 0 < cast.count <= min(len(names), len(cast.area_codes) * _STORY_NUMBERS):
         raise BadScript("people.yaml: fewer names or phone numbers than people")
@@ -155,7 +155,8 @@ def people(seed: int, folder: Path = FOLDER) -> tuple[Person, ...]:
     return tuple(found)
 
 
-def _read(path: Path, kind: Any) -> Any:
+def read_file(path: Path, kind: Any) -> Any:
+    """A file of the script as that kind. Raises BadScript."""
     try:
         return msgspec.convert(yaml.safe_load(path.read_text()), kind)
     except (yaml.YAMLError, msgspec.ValidationError) as problem:

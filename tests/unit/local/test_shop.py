@@ -18,7 +18,10 @@ from pipeline.catalogue import load
 from pipeline.collect.event import Events
 from pipeline.domain import validate
 from pipeline.domain.identifiers import Keyring
+from pipeline.domain.observations import observation
 from pipeline.local.shop import play
+from pipeline.local.shop.backstage import HISTORY_MS as BACKSTAGE_MS
+from pipeline.local.shop.backstage import observers, told
 from pipeline.local.shop.memory import BrokenMemory, Memory, recall, remember
 from pipeline.local.shop.plan import Event, Start, plan
 from pipeline.local.shop.schedule import HISTORY_MS, PAUSE_MS, Schedule
@@ -28,6 +31,7 @@ from pipeline.settings import Settings
 NOW = 1_750_000_000_000
 SCRIPT = script()
 PEOPLE = people(1)
+OBSERVERS = observers()
 EVERYONE = [*SCRIPT.journeys, SCRIPT.beginning]
 
 
@@ -62,6 +66,65 @@ def test_all_that_is_played_is_accepted_and_known_to_the_catalogue() -> None:
             assert not interaction.claims
             if interaction.answer:
                 assert catalogue.scoring.experience(interaction)
+
+
+def test_customers_answer_on_every_scale_about_what_happened_to_them() -> None:
+    scoring = load(Settings().catalogue_folder).scoring
+    questions: dict[str, set[tuple[float, float]]] = defaultdict(set)
+    comments = 0
+    for n in range(40):
+        for journey in EVERYONE:
+            events = [due.event for due in plan(SCRIPT, PEOPLE[n], Start(f"s-{n}", n, journey.name, NOW))]
+            happened: set[str] = set()
+            for event in events:
+                if event["type"] == "survey_answered":
+                    answer = event["answer"]
+                    assert answer["min"] <= answer["value"] <= answer["max"]
+                    assert event["about"] in happened
+                    questions[answer["question"]].add((answer["min"], answer["max"]))
+                    comments += "comment" in event["properties"]
+                happened.add(event["event_id"])
+    assert {name: scales for name, scales in questions.items() if name not in ("emotion", "effectiveness")} == {
+        **{key: {(1, 5)} for key in ("needs_met", "ease", "enjoyment", "stars", "satisfaction")},
+        "nps": {(0, 10)},
+        "ces": {(1, 7)},
+        "thumbs": {(0, 1)},
+    }
+    metrics = {scoring.questions[name].metric for name in questions}
+    assert metrics >= {"nps", "ces", "csat", "needs_met", "question_ease", "enjoyment"}
+    assert comments > 50
+
+
+def test_staff_and_systems_observe_what_the_catalogue_measures() -> None:
+    catalogue = load(Settings().catalogue_folder)
+    watched = {each.at: each.measure for each in OBSERVERS}
+    behind = {
+        each.id: each.thresholds.measure
+        for each in catalogue.touchpoints.values()
+        if each.thresholds and not each.visible
+    }
+    assert watched == {name: measure for name, measure in behind.items() if name != "product_content"}
+    day = told(OBSERVERS, NOW - BACKSTAGE_MS, NOW)
+    assert 500 < len(day) < 2_000
+    assert [each.at_ms for each in day] == sorted(each.at_ms for each in day)
+    for at_ms, seen in day:
+        kept = observation(seen | {"received_at": NOW}, NOW, "US")
+        assert kept.observed_at == at_ms == seen["observed_at"]
+        assert kept.note == seen["note"]
+        assert catalogue.touchpoints[kept.touchpoint].thresholds
+    assert {seen["kind"] for _, seen in day} == {"staff", "system"}
+    counts = defaultdict(int)
+    for _, seen in day:
+        counts[seen["touchpoint"]] += 1
+    assert all(counts[name] >= catalogue.touchpoints[name].n_min for name in watched)
+
+
+def test_an_observation_is_a_function_of_its_place_in_time() -> None:
+    whole = told(OBSERVERS, NOW, NOW + BACKSTAGE_MS)
+    middle = NOW + BACKSTAGE_MS // 3
+    assert told(OBSERVERS, NOW, middle) + told(OBSERVERS, middle, NOW + BACKSTAGE_MS) == whole
+    assert len({seen["observation_id"] for _, seen in whole}) == len(whole)
+    assert told(OBSERVERS, NOW, NOW) == told(OBSERVERS, NOW, NOW - 1) == []
 
 
 def test_a_journey_is_a_function_of_its_start() -> None:
@@ -148,9 +211,11 @@ def test_a_shop_goes_on_from_its_open_journeys() -> None:
 def test_memory_survives(tmp_path: Path) -> None:
     path = tmp_path / "shop.json"
     assert recall(path) is None
-    memory = Memory(NOW, (Start("a-1", 3, "some journey", NOW),))
+    memory = Memory(NOW, (Start("a-1", 3, "some journey", NOW),), NOW - 5)
     remember(path, memory)
     assert recall(path) == memory
+    path.write_text('{"told_ms": 5, "open": []}')
+    assert recall(path) == Memory(5, ())  # of a shop that saw nothing behind the line yet
     path.write_text('{"told_ms": "never"}')
     with pytest.raises(BrokenMemory, match="delete it"):
         recall(path)
@@ -167,14 +232,18 @@ def test_a_mistake_in_the_script_is_found_before_the_play(tmp_path: Path, old: s
 
 
 class Server:
-    """Answers as it is told, remembers what it took, and stops the shop when it has nothing more to say."""
+    """Answers events as it is told, remembers what it took, and stops the shop when it has nothing more to say."""
 
     def __init__(self, stop: Flag, *answers: httpx.Response | Exception) -> None:
         self.stop = stop
         self.answers = list(answers)
         self.events: list[Event] = []
+        self.observed: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/observations":
+            self.observed += json.loads(request.content)["observations"]
+            return accepted(0)
         answer = self.answers.pop(0)
         if not self.answers:
             self.stop.set()
@@ -220,6 +289,23 @@ def test_a_second_run_goes_on_where_the_first_one_was(shop: Callable[..., Server
     last, ids = first.events[-1], {each["event_id"] for each in first.events}
     assert second.events[0]["occurred_at"] >= last["occurred_at"]
     assert len(ids & {each["event_id"] for each in second.events}) <= 1  # sent again, as the very same event
+
+
+def test_observations_are_told_once_and_on_from_there(
+    shop: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(play, "_now_ms", lambda: NOW)
+    first = shop(accepted(), accepted(), accepted(), accepted(), accepted(), accepted(), accepted(), accepted())
+    expected = [seen for _, seen in told(OBSERVERS, NOW - BACKSTAGE_MS, NOW)]
+    unique = {each["observation_id"]: each for each in first.observed}
+    assert list(unique.values()) == expected[: len(unique)]
+    assert len(unique) > play.BATCH_EVENTS
+    assert len(first.observed) < 1.05 * len(unique)  # of those at one time some may come twice
+    later = NOW + 3_600_000
+    monkeypatch.setattr(play, "_now_ms", lambda: later)
+    second = shop(*[accepted() for _ in range(8)], now_ms=later)
+    known = unique | {each["observation_id"]: each for each in second.observed}
+    assert known == {seen["observation_id"]: seen for _, seen in told(OBSERVERS, NOW - BACKSTAGE_MS, later)}
 
 
 def test_a_rejected_event_is_left(shop: Callable[..., Server]) -> None:
