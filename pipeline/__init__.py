@@ -2,11 +2,11 @@
 
 Start reading here; this is the flow:
 
-    collect   HTTP → Kafka `interactions.<channel>` (Avro; services may write it themselves)
+    collect   HTTP → Kafka `interactions.<channel>` (Avro; services may write it themselves) and `observations`
     stitch    a Faust agent files each interaction under its strongest identifier, keeps profiles, scores, rollups
     identify  a Faust agent decides who is who from the evidence, and tells the profiles
-    store     timelines, identities, scores → ClickHouse
-    serve     context, timeline, live stream, the desk: asked of the worker that owns the profile
+    store     timelines, identities, scores, observations → ClickHouse
+    serve     context, timeline, live stream, the desk: asked of the worker that owns the profile; a form for staff
 
 `topics` is the same flow as data; `domain` holds the rules, `engine` makes each batch happen once.
 """

@@ -82,7 +82,7 @@ def test_the_walk(product: Product, tmp_path: Path, with_curl: bool, monkeypatch
     if not with_curl:
         monkeypatch.setattr(shutil, "which", lambda name: None)
     reader = Reader(product, tmp_path)
-    define, search, login, ask, query = blocks()
+    define, search, login, ask, query, observe, dot = blocks()
 
     assert reader.run(define) == ""
     assert json.loads(reader.run(search)) == {"accepted": 1, "rejected": []}
@@ -100,6 +100,14 @@ def test_the_walk(product: Product, tmp_path: Path, with_curl: bool, monkeypatch
 
     table = eventually(lambda: _containing("return blue shoes", reader.run(query)), seconds=10)
     assert "anonymous:cookie-7f3a" in table
+
+    assert json.loads(reader.run(observe)) == {"accepted": 1, "rejected": []}
+    shown = eventually(lambda: _containing("evidence", _without("no evidence", reader.run(dot))), seconds=10)
+    assert "Planning of shifts" in shown
+
+
+def _without(words: str, text: str) -> str:
+    return text.replace(words, "")
 
 
 def _containing(words: str, text: str) -> str | None:
