@@ -59,8 +59,8 @@ class Http:
 
 def app_of_both(settings: Settings, keys: Keys, failures: list[BaseException]) -> Http:
     """Both apps for these settings."""
-    serving = app_of(settings, keys, failures)
-    return Http(collector(settings, keys), serving, privacy.install(serving, settings, keys))
+    collecting, serving = collector(settings, keys), app_of(settings, keys, failures)
+    return Http(collecting, serving, privacy.install(serving, settings, keys, (collecting.state.keyring,)))
 
 
 def run(settings: Settings) -> None:

@@ -29,7 +29,7 @@ from pipeline.domain.rules import Rules
 from pipeline.domain.staff import Staff
 from pipeline.domain.state import DictState
 from pipeline.domain.view import Position
-from pipeline.engine import NotMine
+from pipeline.engine import NotMine, Tidied
 from pipeline.identify.process import Identify as Stage
 from pipeline.identify.queries import Queries as Explaining
 from pipeline.internal import Answering
@@ -182,6 +182,15 @@ class _Engine:
             raise NotMine(number)
         return self._world.state, now_ms() - self.lag_ms
 
+    def offset(self, number: int) -> int:
+        return 100 + number
+
+    def copied(self) -> dict[int, int]:
+        return dict.fromkeys(self.copies, 1_000)
+
+    async def tidy(self) -> Tidied:
+        return Tidied(0, len(self.owned), 0)
+
 
 class Worker:
     """A stitch worker's HTTP over a world."""
@@ -231,6 +240,9 @@ class Deciding:
         """As the engine has it."""
         assert number == 0
         return self._world.known, now_ms()
+
+    async def tidy(self) -> Tidied:
+        return Tidied(0, 1, 0)
 
     async def start(self) -> None:
         engine: Any = self

@@ -158,10 +158,11 @@ def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> 
             raise
         await producer.start()
 
+    keyed = keyring(keys, policy.placeholders)
     collector = Collector(
         Events(settings.schemas),
         codec,
-        keyring(keys, policy.placeholders),
+        keyed,
         producer,
         Place(settings.partitions, settings.phone_region),
         limits=limits,
@@ -169,6 +170,7 @@ def create_app(settings: Settings, keys: Keys, limits: Limits | None = None) -> 
         policy=policy,
     )
     app = app_of(routes(collector, Access(keys), settings.schemas), start, producer.stop)
+    app.state.keyring = keyed  # it remembers identifiers, until it is told to forget them
     app.include_router(_condition(producer))
     return app
 

@@ -95,6 +95,14 @@ class Keyring:
         self.current_of = lru_cache(maxsize=CACHE_ENTRIES)(self._current_of)
         self.pseudonym = lru_cache(maxsize=CACHE_ENTRIES)(self._pseudonym)
 
+    def forget(self) -> int:
+        """Remember nothing of what was worked out so far; returns how much that was."""
+        caches = (self.resolve, self.current_of, self.pseudonym)
+        held = sum(each.cache_info().currsize for each in caches)
+        for each in caches:
+            each.cache_clear()
+        return held
+
     @property
     def current(self) -> str:
         """The name of the key that new identifiers get."""

@@ -26,7 +26,7 @@ Decisions
 from pipeline.engine.app import EngineApp, run_worker
 from pipeline.engine.batch import Batch, Record, Sent
 from pipeline.engine.pace import paced
-from pipeline.engine.service import Engine, NotMine
+from pipeline.engine.service import Engine, NotMine, Tidied
 from pipeline.engine.spec import Limits, Spec
 from pipeline.engine.store import Store
 
@@ -40,6 +40,7 @@ __all__ = [
     "Sent",
     "Spec",
     "Store",
+    "Tidied",
     "paced",
     "run_worker",
 ]

@@ -215,6 +215,10 @@ class Ownership:
         for callback in unit.callbacks:
             callback()
 
+    def forget_decoded(self) -> None:
+        """Let the next batch begin with nothing decoded. One that is under way keeps what it has, and ends with it."""
+        self._cache = {}
+
     async def release(self, task: asyncio.Task[None]) -> None:
         """Give the number up: a transaction in flight may finish within its grace, nothing begins any more."""
         self.current = False

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -32,6 +35,14 @@ EXIT_TOPICS = 78
 
 class NotMine(LookupError):
     """This worker does not own the partition number, or cannot be sure that it still does."""
+
+
+class Tidied(NamedTuple):
+    """What was taken away that is not in the state."""
+
+    dropped: int  # stores of numbers that are neither owned nor copied here
+    compacted: int  # stores whose files hold nothing else now
+    later: int  # stores that were too large for that: their files are compacted within `store.FILES_S_MAX`
 
 
 def end_process(error: BaseException) -> None:
@@ -64,6 +75,7 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
         self._held: list[int] = []  # of the last assignment: what this worker claims when the group decides anew
         self._confirmed_at = 0.0
         self._ending = False
+        self._tidying = asyncio.Lock()  # one at a time: nobody else closes stores meanwhile
         super().__init__()
 
     async def on_start(self) -> None:
@@ -168,8 +180,11 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
 
     def _store(self, number: int) -> Store:
         if number not in self._stores:
-            self._stores[number] = Store(self.spec.state_dir / f"{self.spec.app_id}-{number}")
+            self._stores[number] = Store(self._path(number))
         return self._stores[number]
+
+    def _path(self, number: int) -> Path:
+        return self.spec.state_dir / f"{self.spec.app_id}-{number}"
 
     def _ended(self, ownership: Ownership, task: asyncio.Task[None]) -> None:
         if not ownership.current or self._ending:
@@ -213,7 +228,51 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
             raise NotMine(number)
         return found[0].store, found[0].as_of_ms
 
+    def offset(self, number: int) -> int:
+        """How far of its changelog the state of a number is that this worker owns. Raises NotMine."""
+        return self.state(number)[0].standing.offset
+
+    def copied(self) -> dict[int, int]:
+        """Number → how far of its changelog the standby copy here is."""
+        return {number: standby.store.standing.offset for number, (standby, _) in self._standbys.items()}
+
     # -- upkeep
+
+    async def tidy(self) -> Tidied:
+        """Let memory and files here hold nothing that is not in the state: decoded records, stores of numbers that
+        another worker has by now, and what files keep until they are compacted.
+        """
+        async with self._tidying:
+            for ownership in self.owned.values():
+                ownership.forget_decoded()
+            dropped = self._drop_unused()
+            compacted = later = 0
+            for number in sorted(self.owned.keys() | self._standbys.keys()):
+                store = self._store(number)
+                if await asyncio.to_thread(store.compact):
+                    store.settle()
+                    compacted += 1
+                else:
+                    later += 1
+            return Tidied(dropped, compacted, later)
+
+    def _drop_unused(self) -> int:
+        """Delete the stores of numbers that are neither owned nor copied here; returns how many there were.
+
+        They are left by a change of owners, so that a number that comes back is there at once. While the group
+        decides, nobody knows which ones that are.
+        """
+        if not self.owned or not all(each.ready for each in self.owned.values()):
+            return 0
+        used = self.owned.keys() | self._standbys.keys()
+        for number in self._stores.keys() - used:
+            self._stores.pop(number).close()
+        unused = [
+            path for path in self.spec.state_dir.glob(f"{self.spec.app_id}-*") if path not in map(self._path, used)
+        ]
+        for path in unused:
+            shutil.rmtree(path)
+        return len(unused)
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _say_ready(self) -> None:

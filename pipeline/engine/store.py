@@ -3,10 +3,15 @@
 Data and offset are written in one write batch, so whatever happens to the process the state is exactly what the
 changelog holds up to that offset. It is not synced to disk on each write: after a power failure RocksDB comes back
 at an earlier offset, and restoring goes on from there.
+
+What was deleted or replaced stays in RocksDB's files until they are compacted: within `FILES_S_MAX` while something is
+written, at once by `compact`. Its list of files holds the first and last key of each, so it is begun anew with every
+change of them.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +23,8 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 _META = b"\x00meta"
 _WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 _BLOCK_CACHE_BYTES = 64 * 1024 * 1024
+FILES_S_MAX = 24 * 3600  # files that were written before are compacted
+COMPACT_BYTES_MAX = 1024**3  # of a store that is compacted at once; some 20 s
 _block_cache = Cache(_BLOCK_CACHE_BYTES)  # one for all partition numbers of the process
 
 
@@ -36,7 +43,13 @@ class Store:
         """Open or create. Raises what RocksDB raises, for instance when another process has it open."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = Rdict(str(path), options=_options())
+        self._files = threading.Lock()  # held by whoever compacts, and by whoever takes the files away
+        self._db = self._opened()
+
+    def _opened(self) -> Rdict:
+        db = Rdict(str(self.path), options=_options())
+        db.set_options({"periodic_compaction_seconds": str(FILES_S_MAX)})
+        return db
 
     def get(self, key: bytes) -> bytes | None:
         """The value under a key."""
@@ -76,13 +89,31 @@ class Store:
 
     def wipe(self) -> None:
         """Empty it, so that it is restored from the beginning."""
-        self._db.close()
-        Rdict.destroy(str(self.path), _options())
-        self._db = Rdict(str(self.path), options=_options())
+        with self._files:
+            self._db.close()
+            Rdict.destroy(str(self.path), _options())
+            self._db = self._opened()
+
+    def compact(self) -> bool:
+        """Take out of the files what is not in the state any more; False where that would be too much at once.
+
+        Blocks for seconds, and may be called from a thread while others write. `settle` has to follow.
+        """
+        with self._files:
+            if int(self._db.property_int_value("rocksdb.total-sst-files-size") or 0) > COMPACT_BYTES_MAX:
+                return False
+            self._db.compact_range(None, None)
+            return True
+
+    def settle(self) -> None:
+        """Begin the list of files anew, so that it does not name those that were compacted."""
+        self.write((), self.standing)
+        self._db.flush()
 
     def close(self) -> None:
         """Close the files."""
-        self._db.close()
+        with self._files:
+            self._db.close()
 
 
 def _options() -> Options:
@@ -97,5 +128,6 @@ def _options() -> Options:
     options.set_max_write_buffer_number(3)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
+    options.set_max_manifest_file_size(1)  # the list of files; it changes with a file of 16 MB
     options.set_bytes_per_sync(1024 * 1024)
     return options

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline import keys, logs
+from pipeline import keys, logs, partition
 from pipeline.engine import Batch, Engine, EngineApp, Limits, Sent, Spec, paced, run_worker
 from pipeline.identify import recall
 from pipeline.identify.process import Identify
@@ -78,7 +78,7 @@ def run(settings: Settings) -> None:
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)
     engine = Engine(specification(settings), announce, ready)
-    queries = Queries(engine).service(secrets.worker_token, settings.host, settings.identify_port)
+    queries = Queries(engine, partition.forget).service(secrets.worker_token, settings.host, settings.identify_port)
     seal = keys.keyring(secrets).seal
 
     async def identify(batches: AsyncIterator[Batch]) -> None:

@@ -79,6 +79,11 @@ def keep(state: State, ordered: Ordered) -> None:
     state.put(_place(ordered.number), ordered.order_id.encode())
 
 
+def count(state: Getting) -> int:
+    """How many orders there ever were."""
+    return _last(state)
+
+
 def newest(state: Getting, before: int | None, limit: int) -> Iterator[Ordered]:
     """At most `limit` orders with a number under `before` (None: all), newest first."""
     number = before - 1 if before is not None else _last(state)

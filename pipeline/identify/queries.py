@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -58,11 +59,17 @@ class Erasures(msgspec.Struct, forbid_unknown_fields=True):
     pass
 
 
+class Tidy(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
 class Queries:
     """The answers, from committed state."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, forget: Callable[[], int] = lambda: 0) -> None:
+        """`forget` empties this process's caches of identifiers, and says how much there was."""
         self._engine = engine
+        self._forget = forget
 
     def service(self, token: str, host: str, port: int) -> Answering:
         """The server that gives them."""
@@ -76,6 +83,7 @@ class Queries:
             "/internal/alone": (Alone, self.alone),
             "/internal/erasure": (Erasure, self.erasure),
             "/internal/erasures": (Erasures, self.erasures),
+            "/internal/tidy": (Tidy, self.tidy),
         }
         return Answering(questions, token, host, port)
 
@@ -151,8 +159,15 @@ class Queries:
         }
 
     async def erasures(self, asked: Erasures) -> dict[str, Any]:
-        """The erasures that are not proven yet."""
-        return {"unfinished": erasing.unfinished(self._state(Freshness()))}
+        """The erasures that are not proven yet, and how many orders there ever were."""
+        state = self._state(Freshness())
+        return {"unfinished": erasing.unfinished(state), "orders": orders.count(state)}
+
+    async def tidy(self, asked: Tidy) -> dict[str, Any]:
+        """Forget, in memory and files, what is not in the state any more."""
+        self._state(Freshness())
+        forgotten = self._forget()
+        return {"copies": [], "forgotten": forgotten, **(await self._engine.tidy())._asdict()}
 
 
 def _bounded(ids: list[str]) -> None:

@@ -158,6 +158,13 @@ def sign_in_link(settings: Settings) -> str:
     return f"http://{settings.host}:{settings.http_port}/desk/sign-in?token={token}"
 
 
+def clear_old_state(home: Path, workers: int) -> None:
+    """Delete the state of workers that there are not any more: nobody would take out of it what is erased."""
+    for path in (home / "state").glob("stitch-*"):
+        if not (number := path.name.removeprefix("stitch-")).isdecimal() or int(number) >= workers:
+            shutil.rmtree(path)
+
+
 def clear_run_files(home: Path) -> None:
     """Forget what only a running stack means: readiness, sign-in links."""
     for name in ("ready", "sign-in"):

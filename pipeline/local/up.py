@@ -47,6 +47,7 @@ def up(settings: Settings, shop: bool = False, chosen: Sequence[Stage] | None = 
         if lock.stale:
             _go_on_after(lock.stale, settings)
         home.clear_run_files(settings.home)
+        home.clear_old_state(settings.home, settings.workers)
         settings = with_ports(settings)
         port = ports.chosen(settings.host, settings.http_port, "THROUGHLINE_HTTP_PORT")
         settings = replace(settings, http_port=port)

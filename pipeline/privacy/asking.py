@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -64,6 +64,31 @@ class Workers:
             return {"number": number, **answer}
 
         return list(await asyncio.gather(*(one(number) for number in range(self._routes.partitions))))
+
+    async def tidy(self, offsets: Mapping[int, int], wait_s: float) -> list[dict[str, Any]]:
+        """Have every worker forget what is not in the state any more, once its standby copies are as far as said.
+
+        The answer of each. One that owns nothing any more is not asked. Raises Unavailable, WorkerFault.
+        """
+        ends_at = asyncio.get_running_loop().time() + wait_s
+        body = msgspec.json.encode({"offsets": {str(number): end for number, end in offsets.items()}})
+        answers: dict[str, dict[str, Any]] = {}
+        why = ""
+        while missing := [url for url in self._routes.everyone if url not in answers]:
+            for url in missing:
+                try:
+                    answer = await once(self._session, f"{url}/internal/tidy", body, SWEEP_S)
+                except Again as trouble:
+                    why = str(trouble)
+                    continue
+                if answer["behind"]:
+                    why = f"standby copies are behind: {answer['behind']}"
+                else:
+                    answers[url] = answer
+            if asyncio.get_running_loop().time() > ends_at:
+                raise Unavailable(why)
+            await asyncio.sleep(PAUSE_S)
+        return list(answers.values())
 
     async def ask(
         self, number: int, path: str, question: dict[str, Any], answer_s: float, wait_s: float

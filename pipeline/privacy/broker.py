@@ -17,6 +17,7 @@ from pipeline.settings import Settings
 from pipeline.topics import Topic
 
 LOOK_EVERY_S = 0.1
+STITCH = "stitch"  # the group of the workers
 FOR_EVER_MS = 1 << 60  # Kafka's own word for it is the largest number there is
 _WANTED = ("retention.ms", "segment.ms", "max.compaction.lag.ms")
 
@@ -118,6 +119,10 @@ class Broker:
                 await asyncio.gather(*sent)
         finally:
             await producer.stop()
+
+    async def workers(self) -> int:
+        """How many stitch workers there are, also those that own nothing."""
+        return (await kafka.members(self._settings, (STITCH,))).get(STITCH, 0)
 
     async def keeps(self, topics: Iterable[Topic]) -> dict[str, Keeps]:
         """Topic → how long it keeps things."""

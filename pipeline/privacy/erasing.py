@@ -77,6 +77,7 @@ class Kafka(Protocol):
     async def trim(self, ends: Mapping[TopicPartition, int]) -> int: ...
     async def bury(self, topic: str, places: Sequence[Key]) -> None: ...
     async def keeps(self, of: Iterable[Topic]) -> dict[str, Keeps]: ...
+    async def workers(self) -> int: ...
 
 
 class Profiles(Protocol):
@@ -84,6 +85,7 @@ class Profiles(Protocol):
 
     async def erased(self, ids: Iterable[str], order: int, wait_s: float) -> None: ...
     async def sweep(self, scope: Scope, wait_s: float) -> list[dict[str, Any]]: ...
+    async def tidy(self, offsets: Mapping[int, int], wait_s: float) -> list[dict[str, Any]]: ...
 
 
 class Tables(Protocol):
@@ -110,6 +112,7 @@ class Means:
     look: Look
     tables: Tables
     drop: Drop
+    forget: Callable[[], int]  # empties this process's caches of identifiers; how much there was
     patience: Patience = field(default_factory=Patience)
 
 
@@ -127,6 +130,7 @@ class Erasing:
         self._taken: dict[str, dict[str, int]] = {}  # topic or table → what was taken from it, by kind
         self._letters: list[str] = []  # ids of their dead letters
         self._places: list[Place] = []
+        self._tidied: list[dict[str, Any]] = []  # what each stitch worker has taken away, and identify
 
     @property
     def scope(self) -> Scope:
@@ -186,13 +190,14 @@ class Erasing:
         means, scope = self._means, self.scope
         memory = await means.drop(scope)
         sweeps, looked, tables, identify = await asyncio.gather(
-            means.profiles.sweep(scope, self._patience.sweep_s),
+            self._sweep(),
             means.look(scope, COMPACTED),
             means.tables.look(scope, self._letters),
             self._ask_identify(),
         )
         self._places = [
             *(_swept(each) for each in sweeps),
+            *proof.of_workers(self._tidied),
             identify,
             *(proof.of_topic(each, self._taken) for each in looked),
             *(self._trimmed_place(topic) for topic in proof.TRIMMED),
@@ -206,7 +211,11 @@ class Erasing:
     async def _kept(self) -> None:
         means, scope, at = self._means, self.scope, now_ms()
         keeps = await means.kafka.keeps((*proof.AGEING, *proof.TRIMMED, *proof.REPLACED))
-        ages_out = [*proof.ageing(keeps, scope.before, at, self._unread), *await means.tables.ageing()]
+        ages_out = [
+            *proof.ageing(keeps, scope.before, at, self._unread),
+            *await means.tables.ageing(),
+            *proof.elsewhere(self._tidied, await means.kafka.workers(), at),
+        ]
         steps = [each for each in self.progress.shown() if each["name"] != "kept"]
         body = proof.proof(scope, at, self._places, ages_out, steps)
         finish = encode(Finish(self.request, body, at))
@@ -228,6 +237,16 @@ class Erasing:
     def _unread(self) -> int:
         name = f"Kafka topic {topics.REJECTED.name}"
         return sum(each.unread for each in self._places if each.place == name)
+
+    async def _sweep(self) -> list[dict[str, Any]]:
+        """Have the workers look through their state; where nothing is left, their copies, memory and files follow."""
+        means, wait_s = self._means, self._patience.sweep_s
+        sweeps = await means.profiles.sweep(self.scope, wait_s)
+        if not any(each["found"] for each in sweeps):
+            offsets = {int(each["number"]): int(each["offset"]) for each in sweeps}
+            identify = await means.identify.tidy(wait_s)
+            self._tidied = [*await means.profiles.tidy(offsets, wait_s), identify]
+        return sweeps
 
     def _trimmed_place(self, topic: Topic) -> Place:
         how = "deleted up to where it ended when the profiles had erased"
@@ -263,7 +282,7 @@ def _known_before(answer: Mapping[str, Any], scope: Scope) -> tuple[int, int]:
 
 
 def _swept(answer: Mapping[str, Any]) -> Place:
-    how = "every record decoded by the worker that owns it"
+    how = "every record that may name somebody decoded by the worker that owns it"
     return Place(f"stitch's state, partition {answer['number']}", how, answer["looked"], {}, dict(answer["found"]))
 
 

@@ -39,11 +39,16 @@ class Erasures:
 
     async def run(self) -> None:
         """Go on with whatever is not finished, now and whenever something is found; until cancelled."""
+        orders = -1
         try:
             while True:
                 wait_s = LOOK_EVERY_S
                 try:
-                    for request in await self._means.identify.erasures():
+                    known = await self._means.identify.erasures()
+                    if known["orders"] != orders:  # perhaps an erasure that another process does, or has done
+                        orders = known["orders"]
+                        self._means.forget()
+                    for request in known["unfinished"]:
                         self.start(request)
                 except (IdentifyAway, WorkerFault):  # both may have been started together
                     wait_s = AWAY_S

@@ -5,13 +5,14 @@ It is kept for ever, so it holds nobody's data: counts, and names of places.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from pipeline import topics
 from pipeline.domain.view import time_text
+from pipeline.engine.store import FILES_S_MAX
 from pipeline.privacy.broker import Keeps
 from pipeline.privacy.remains import Looked
 from pipeline.privacy.scope import Scope
@@ -30,6 +31,7 @@ REPLACED = (
     topics.ALERTS,
     topics.IDENTITY_ORDERS,
 )
+OTHERS_S_MAX = 60  # twice as often other processes look whether there is something to forget
 FOR_EVER = "for ever, as this topic is set at the broker"
 
 
@@ -62,6 +64,56 @@ def of_topic(looked: Looked, taken: Mapping[str, Mapping[str, int]]) -> Place:
         looked.remaining,
         looked.unread,
     )
+
+
+def of_workers(tidied: Sequence[Mapping[str, Any]]) -> list[Place]:
+    """What the workers that keep state, identify among them, have taken away that is not in it."""
+    if not tidied:
+        return []
+    copies = sum(len(each["copies"]) for each in tidied)
+    dropped = sum(each["dropped"] for each in tidied)
+    files = sum(each["compacted"] for each in tidied)
+    followed = "each has followed the changelog to where its owner was when that was looked through"
+    compacted = "compacted, so that they hold nothing but the state; of partitions that others have by now, deleted"
+    return [
+        Place("stitch's state, standby copies", followed, copies, {}, {}),
+        Place(
+            "files of the workers' state",
+            compacted,
+            files + dropped,
+            {"state of others": dropped} if dropped else {},
+            {},
+        ),
+        Place(
+            "memory of the workers", "caches of identifiers emptied", sum(each["forgotten"] for each in tidied), {}, {}
+        ),
+    ]
+
+
+def elsewhere(tidied: Sequence[Mapping[str, Any]], workers: int, at: int) -> list[Ageing]:
+    """What of an erasure ages out in other processes. `workers`: of stitch, also those that own nothing and do not
+    answer; `at`: when everything was looked through (ms).
+    """
+    found = [
+        Ageing(
+            "memory of other processes that serve HTTP",
+            "caches of what is known of phone numbers and e-mail addresses: until they see that there was an order",
+            _until(at, OTHERS_S_MAX * 1000),
+        ),
+        Ageing(
+            "disks of workers that do not run",
+            "state that nobody reads: brought up to date or made anew before anybody does",
+            "such a worker starts again, or its folder is deleted (`throughline up` does that where there are fewer)",
+        ),
+    ]
+    if any(each["later"] for each in tidied):
+        what = "files with records that are deleted, and not read: too many to be compacted at once"
+        found.append(Ageing("files of the workers' state", what, _until(at, FILES_S_MAX * 1000)))
+    idle = workers - (len(tidied) - 1)  # identify is not one of them
+    if idle > 0:
+        what = f"copies of {idle} workers, which follow the changelog; nobody asked how far they are"
+        found.append(Ageing("stitch's state, workers that own nothing", what, _until(at, FILES_S_MAX * 1000)))
+    return found
 
 
 def ageing(keeps: Mapping[str, Keeps], before: int, at: int, unread: int) -> list[Ageing]:

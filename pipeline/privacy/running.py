@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
 
+from pipeline.domain.identifiers import Keyring
 from pipeline.keys import Keys
 from pipeline.privacy import api, reading
 from pipeline.privacy.asking import Workers
@@ -27,12 +28,16 @@ from pipeline.settings import Settings
 from pipeline.wire import Codec
 
 
-def install(app: FastAPI, settings: Settings, secrets: Keys) -> Beside:
-    """Add the routes to serve's app; what is returned runs beside it, for as long as it does."""
+def install(app: FastAPI, settings: Settings, secrets: Keys, keyrings: Sequence[Keyring] = ()) -> Beside:
+    """Add the routes to serve's app; what is returned runs beside it, for as long as it does.
+
+    `keyrings`: those of this process beside serve's own, which remember identifiers too.
+    """
     parts: Parts = app.state.parts
     codec = Codec(settings.schemas)
     profiles = Workers(parts.routes, secrets.worker_token)
     rows = ClickHouseRows(settings, secrets)
+    memory = Memory(parts.calls, (parts.keyring, *keyrings))
     means = Means(
         identify=parts.identities,
         orders=parts.orders,
@@ -41,7 +46,8 @@ def install(app: FastAPI, settings: Settings, secrets: Keys) -> Beside:
         kafka=Broker(settings),
         look=partial(reading.look_apart, settings),
         tables=ClickHouseTables(settings, secrets),
-        drop=Memory(parts.calls, parts.keyring).drop,
+        drop=memory.drop,
+        forget=memory.forget,
     )
     erasures = Erasures(means)
     sources = Sources(

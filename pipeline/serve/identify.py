@@ -71,10 +71,13 @@ class Identify:
         """How an erasure stands, and whom it concerns."""
         return await self.ask("/internal/erasure", {"order_id": order_id})
 
-    async def erasures(self) -> list[str]:
-        """The orders of erasures that nobody has finished."""
-        unfinished: list[str] = (await self.ask("/internal/erasures", {}))["unfinished"]
-        return unfinished
+    async def erasures(self) -> dict[str, Any]:
+        """`{"unfinished", "orders"}`: the erasures that nobody has finished, and how many orders there ever were."""
+        return await self.ask("/internal/erasures", {})
+
+    async def tidy(self, wait_s: float) -> dict[str, Any]:
+        """Have it forget, in memory and files, what is not in its state any more."""
+        return await self.ask("/internal/tidy", {}, wait_s)
 
     async def ask(self, path: str, question: dict[str, Any], wait_s: float = 0.0) -> dict[str, Any]:
         """The answer to a question that may take `wait_s` longer than an answer takes. Raises as above."""

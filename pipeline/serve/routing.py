@@ -54,6 +54,11 @@ class Routes:
         return sorted({each.url for each in self._routes.values()} - {self.owner(partition)})
 
     @property
+    def everyone(self) -> list[str]:
+        """Where each worker that owns any number answers."""
+        return sorted({each.url for each in self._routes.values()})
+
+    @property
     def identify(self) -> str | None:
         """Where identify answers; None where it has not said so yet."""
         return None if self._identify is None else self._identify.url

@@ -51,6 +51,10 @@ class Erased(msgspec.Struct, forbid_unknown_fields=True):
     order: int
 
 
+class Tidy(msgspec.Struct, forbid_unknown_fields=True):
+    offsets: dict[int, int]  # number → how far of its changelog a standby copy must be
+
+
 class Swept(msgspec.Struct, forbid_unknown_fields=True):
     number: int
     ids: list[str]
@@ -60,24 +64,38 @@ class Swept(msgspec.Struct, forbid_unknown_fields=True):
 
 
 Tell = Callable[[Iterable[Scrub]], Awaitable[None]]
+Forget = Callable[[], int]  # empties caches; how much there was
 
 
 async def to_nobody(_messages: Iterable[Scrub]) -> None:
     """For those who may not be told."""
 
 
+def nothing() -> int:
+    """For those who remember nothing."""
+    return 0
+
+
 class Looking:
     """Answers for one worker. Each raises NotMine where the worker does not own what is asked for."""
 
     def __init__(
-        self, engine: Engine, partitions: int, seal: Seal, recalled: Mapping[bytes, Erasure], tell: Tell = to_nobody
+        self,
+        engine: Engine,
+        partitions: int,
+        seal: Seal,
+        recalled: Mapping[bytes, Erasure],
+        tell: Tell = to_nobody,
+        forget: Forget = nothing,
     ) -> None:
-        """`recalled`: the erasures that were read at the start. `tell` puts messages into profiles' inboxes."""
+        """`recalled`: the erasures that were read at the start. `tell` puts messages into profiles' inboxes, `forget`
+        empties this process's caches of identifiers."""
         self._engine = engine
         self._partitions = partitions
         self._seal = seal
         self._recalled = recalled
         self._tell = tell
+        self._forget = forget
 
     async def told(self, asked: Told) -> dict[str, Any]:
         """Whether each profile has heard that version of that sender's word, or a newer one."""
@@ -119,20 +137,38 @@ class Looking:
         return {"items": items, "next": ""}
 
     async def sweep(self, asked: Swept) -> dict[str, Any]:
-        """Decode every record of a partition number, and count what is there of the erased from before.
+        """Decode what may name somebody in a partition number, and count what is there of the erased from before.
+
+        `offset` says how far of its changelog that state was.
 
         Profiles of others that name them are told to do so no more; the next sweep sees whether they have.
         """
         if len(asked.ids) > IDS_MAX or len(asked.shared) > IDS_MAX:
             raise ValueError(f"at most {IDS_MAX} ids at once")
         store, _ = self._engine.state(asked.number)
+        offset = self._engine.offset(asked.number)
         sweep = Sweep(store, Concern(asked.ids, asked.before, asked.shared, asked.version), self._seal)
         async for _ in _paced(sweep.look(store.scan(b""))):
             pass
         self._engine.state(asked.number)  # still this worker's
         names = tuple(sorted(asked.ids))
         await self._tell([Scrub(profile, names, asked.before) for profile in sorted(sweep.naming)])
-        return {"looked": sweep.looked, "found": dict(sweep.found)}
+        return {"looked": sweep.looked, "found": dict(sweep.found), "offset": offset}
+
+    async def tidy(self, asked: Tidy) -> dict[str, Any]:
+        """Forget what is not in the state any more, once the standby copies here are as far as asked for.
+
+        `behind` says which are not: ask again. `copies` are those here, of whatever number.
+        """
+        copied = self._engine.copied()
+        behind = {
+            number: end - copied[number] for number, end in asked.offsets.items() if copied.get(number, end) < end
+        }
+        if behind:
+            return {"behind": behind}
+        forgotten = self._forget()
+        tidied = await self._engine.tidy()
+        return {"behind": {}, "copies": sorted(copied), "forgotten": forgotten, **tidied._asdict()}
 
     def _state(self, identifier: str) -> Any:
         return self._engine.state(partition_of(identifier, self._partitions))[0]

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
-from pipeline import catalogue, keys, logs
+from pipeline import catalogue, keys, logs, partition
+from pipeline.domain import texts
 from pipeline.domain.messages import Scrub
 from pipeline.domain.recalled import Recalled
 from pipeline.domain.rules import Rules
@@ -74,13 +75,16 @@ def run(settings: Settings) -> None:
     async def tell(messages: Iterable[Scrub]) -> None:
         await erasures.tell(settings, messages)
 
+    def forget() -> int:
+        return keyring.forget() + partition.forget() + texts.forget() + watch.forget()
+
     engine = Engine(specification(settings), announce, ready)
     identity = catalogue.load(settings.catalogue_folder).policy
     keyring = keys.keyring(secrets, identity.placeholders)
     recalled = Recalled()
     queries = Queries(
         *(engine, watch, policy, settings.partitions, secrets.worker_token, settings.host, settings.worker_port),
-        *(keyring.seal, recalled.erasures, tell),
+        *(keyring.seal, recalled.erasures, tell, forget),
     )
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)

@@ -20,7 +20,7 @@ from pipeline.domain.rules import Rules
 from pipeline.engine import Engine, NotMine, Store
 from pipeline.internal import Answering, Freshness
 from pipeline.partition import partition_of
-from pipeline.stitch.looking import Erased, Export, Looking, Swept, Tell, Told, to_nobody
+from pipeline.stitch.looking import Erased, Export, Forget, Looking, Swept, Tell, Tidy, Told, nothing, to_nobody
 from pipeline.stitch.watch import Watch
 
 IDS_MAX = 64
@@ -69,13 +69,14 @@ class Queries(Answering):
         seal: Seal = name,
         recalled: Mapping[bytes, Erasure] = MappingProxyType({}),
         tell: Tell = to_nobody,
+        forget: Forget = nothing,
     ) -> None:
-        """`seal`, `recalled` and `tell` as for `Looking`."""
+        """`seal`, `recalled`, `tell` and `forget` as for `Looking`."""
         self._engine = engine
         self._watch = watch
         self._rules = rules
         self._partitions = partitions
-        looking = Looking(engine, partitions, seal, recalled, tell)
+        looking = Looking(engine, partitions, seal, recalled, tell, forget)
         questions: dict[str, Any] = {
             "/internal/resolve": (Resolve, self.resolve),
             "/internal/context": (Context, self.context),
@@ -85,6 +86,7 @@ class Queries(Answering):
             "/internal/erased": (Erased, looking.erased),
             "/internal/export": (Export, looking.export),
             "/internal/sweep": (Swept, looking.sweep),
+            "/internal/tidy": (Tidy, looking.tidy),
         }
         super().__init__(questions, token, host, port)
 

@@ -30,6 +30,13 @@ class Watch:
                 if not waiter.done():
                     waiter.set_result(None)
 
+    def forget(self) -> int:
+        """Forget whom nobody waits for: the next who asks takes it for a change. Returns how many those were."""
+        idle = self._last.keys() - self._waiting.keys()
+        for profile in idle:
+            del self._last[profile]
+        return len(idle)
+
     async def wait(self, profile: str, seen: int, timeout_s: float) -> int:
         """The profile's count, as soon as it differs from `seen`; after the time-out, as it is then."""
         known = self._last.get(profile)

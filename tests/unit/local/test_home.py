@@ -17,6 +17,7 @@ from pipeline.local.home import (
     ProcessRow,
     StackFile,
     attached,
+    clear_old_state,
     end_leftovers,
     sign_in_link,
 )
@@ -96,3 +97,11 @@ def test_a_sign_in_link_leaves_only_its_hash(tmp_path: Path) -> None:
     assert file.name == hashlib.sha256(token.encode()).hexdigest()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_bytes() == b""
+
+
+def test_the_state_of_workers_that_are_no_more_is_deleted(tmp_path: Path) -> None:
+    for name in ("stitch-0", "stitch-1", "stitch-12", "identify"):
+        (tmp_path / "state" / name / "inner").mkdir(parents=True)
+    clear_old_state(tmp_path, 1)
+    assert {path.name for path in (tmp_path / "state").iterdir()} == {"stitch-0", "identify"}
+    clear_old_state(tmp_path / "nothing", 1)

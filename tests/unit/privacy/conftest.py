@@ -82,7 +82,7 @@ async def privacy(serving: Serving) -> AsyncIterator[Privacy]:
     elsewhere = Elsewhere()
     everyone: Any = elsewhere
     tables: Any = _Tables(elsewhere)
-    memory = Memory(parts.calls, parts.keyring)
+    memory = Memory(parts.calls, (parts.keyring,))
     means = Means(
         identify=parts.identities,
         orders=parts.orders,
@@ -92,6 +92,7 @@ async def privacy(serving: Serving) -> AsyncIterator[Privacy]:
         look=elsewhere.look,
         tables=tables,
         drop=memory.drop,
+        forget=memory.forget,
         patience=Patience(step_s=2, sweep_s=2, pause_s=0.01, retry_s_min=0.01, retry_s_max=0.05),
     )
     erasures = Erasures(means)

@@ -121,7 +121,7 @@ async def test_who_is_erased_by_an_alias_is_the_person_and_the_proof_is_kept(pri
     assert (await shown())["state"] == "finished"
     assert proof["identifiers"] == {"erased": 3, "shared": 1}
     assert proof["remaining"] == []
-    swept = [each for each in proof["places"] if each["place"].startswith("stitch's state")]
+    swept = [each for each in proof["places"] if each["place"].startswith("stitch's state, partition")]
     assert [each["remaining"] for each in swept] == [{}] * 4
     assert sum(each["looked"] for each in swept) > 0
     assert b"anna" not in msgspec.json.encode(proof)

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from pipeline import topics
 from pipeline.domain.messages import decode_said
 from pipeline.domain.orders import Finish
+from pipeline.privacy import erasures as running
 from pipeline.privacy.broker import Behind, Keeps
 from pipeline.privacy.erasing import Means, Patience
 from pipeline.privacy.erasures import Erasures
@@ -38,6 +39,10 @@ class World:
         self.dead: list[tuple[int, bytes]] = [(1, b"interactions.web/1/7")]
         self.buried: list[tuple[str, int, bytes]] = []
         self.trimmed: dict[TopicPartition, int] = {}
+        self.later = 0  # stores that are too large to be compacted at once
+        self.workers_n = 1
+        self.orders = 1
+        self.forgotten = 0
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -64,8 +69,9 @@ class World:
             "proof": self.proof,
         }
 
-    async def erasures(self) -> list[str]:
-        return [REQUEST] if self.state == "accepted" else []
+    async def erasures(self) -> dict[str, Any]:
+        self._ask("erasures")
+        return {"unfinished": [REQUEST] if self.state == "accepted" else [], "orders": self.orders}
 
     async def identity(self, identifier: str) -> dict[str, Any]:
         self._ask("identity")
@@ -91,7 +97,22 @@ class World:
     async def sweep(self, scope: Scope, wait_s: float) -> list[dict[str, Any]]:
         self._ask("sweep")
         assert scope.version == 8
-        return [{"number": 0, "looked": 12, "found": self.left.pop(0) if self.left else {}}]
+        return [{"number": 0, "looked": 12, "found": self.left.pop(0) if self.left else {}, "offset": 70}]
+
+    async def tidy(self, offsets: Any, wait_s: float = 0.0) -> Any:
+        told = {"copies": [], "forgotten": 3, "dropped": 0, "compacted": 1, "later": self.later}
+        if not isinstance(offsets, dict):  # identify
+            return told
+        self._ask("tidy")
+        assert offsets == {0: 70}
+        return [told | {"copies": [0], "dropped": 2}]
+
+    async def workers(self) -> int:
+        return self.workers_n
+
+    def forget(self) -> int:
+        self.forgotten += 1
+        return 5
 
     # Kafka.
 
@@ -150,7 +171,9 @@ def erasures(world: World) -> Erasures:
     everyone: Any = world
     tables: Any = _Tables(world)
     patience = Patience(step_s=0.2, sweep_s=1, pause_s=0.001, retry_s_min=0.001, retry_s_max=0.002)
-    return Erasures(Means(everyone, everyone, everyone, everyone, everyone, world.look, tables, world.drop, patience))
+    return Erasures(
+        Means(everyone, everyone, everyone, everyone, everyone, world.look, tables, world.drop, world.forget, patience)
+    )
 
 
 async def finished(world: World, erasing: Erasures) -> dict[str, Any]:
@@ -263,3 +286,47 @@ async def test_a_request_that_nobody_made_is_unknown() -> None:
     world = World()
     world.state = "unknown"
     assert await erasures(world).shown("nobody") is None
+
+
+async def test_copies_memory_and_files_of_the_workers_are_in_the_proof() -> None:
+    world = World()
+    proof = await finished(world, erasures(world))
+    places = {each["place"]: each for each in proof["places"]}
+    assert places["stitch's state, standby copies"]["looked"] == 1
+    assert places["files of the workers' state"]["found"] == {"state of others": 2}
+    assert places["memory of the workers"]["looked"] == 6
+    ageing = {each["place"]: each["until"] for each in proof["ages_out"]}
+    assert proof["finished"] < ageing["memory of other processes that serve HTTP"] < "9999"
+    assert "disks of workers that do not run" in ageing
+    assert not {"files of the workers' state", "stitch's state, workers that own nothing"} & ageing.keys()
+
+
+async def test_what_is_too_large_or_not_to_be_asked_ages_out() -> None:
+    world = World()
+    world.later, world.workers_n = 1, 3
+    ageing = {each["place"]: each["until"] for each in (await finished(world, erasures(world)))["ages_out"]}
+    assert ageing["files of the workers' state"] == ageing["stitch's state, workers that own nothing"]
+    assert ageing["memory of other processes that serve HTTP"] < ageing["files of the workers' state"]
+
+
+async def test_files_and_memory_wait_until_nothing_is_left_in_the_state() -> None:
+    world = World()
+    world.left = [{"mention": 2}]
+    await finished(world, erasures(world))
+    assert world.asked.count("tidy") == 1
+    assert world.asked.index("tidy") > world.asked.index("sweep")
+
+
+async def test_every_process_forgets_when_there_was_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LOOK_EVERY_S", 0.001)
+    world = World()
+    world.state = "finished"
+    task = asyncio.create_task(erasures(world).run())
+    for orders in (1, 2):
+        world.orders = orders
+        await until(lambda: world.forgotten == world.orders)
+        looks = world.asked.count("erasures")
+        await until(lambda looks=looks: world.asked.count("erasures") > looks + 3)  # type: ignore[misc]  # binds it
+        assert world.forgotten == orders
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -14,7 +14,7 @@ from pipeline.domain.profile import advance
 from pipeline.domain.records import Erasure
 from pipeline.domain.rules import Rules
 from pipeline.domain.state import DictState
-from pipeline.engine import NotMine
+from pipeline.engine import NotMine, Tidied
 from pipeline.internal import TOKEN_HEADER
 from pipeline.partition import partition_of
 from pipeline.stitch import looking
@@ -38,12 +38,15 @@ class Worker:
         self.owned = set(range(PARTITIONS))
         self.answers = 1_000  # until the numbers are lost
         self.told: list[Scrub] = []
+        self.copies: dict[int, int] = {}
+        self.tidied = 0
         self.port = free_port()
         engine: Any = self
         self.queries = Queries(
             *(engine, Watch(), RULES, PARTITIONS, "token", "127.0.0.1", self.port),
             recalled={RECALLED: Erasure(AT, False, 4)},
             tell=self.tell,
+            forget=self.forget,
         )
 
     def state(self, number: int) -> tuple[DictState, int]:
@@ -51,6 +54,20 @@ class Worker:
         if number not in self.owned or self.answers < 0:
             raise NotMine(number)
         return self.store, NOON
+
+    def offset(self, number: int) -> int:
+        self.state(number)
+        return 40 + number
+
+    def copied(self) -> dict[int, int]:
+        return self.copies
+
+    async def tidy(self) -> Tidied:
+        self.tidied += 1
+        return Tidied(1, 2, 0)
+
+    def forget(self) -> int:
+        return 7
 
     async def tell(self, messages: Iterable[Scrub]) -> None:
         self.told += messages
@@ -150,7 +167,16 @@ async def test_a_sweep_counts_and_has_names_taken_out(worker: Worker) -> None:
     worker.say(Erased(A, AT, False, 1), *worker.told)
     worker.told.clear()
     answer = await worker.ask("sweep", number=0, ids=[A, ME], before=AT)
-    assert (answer["found"], worker.told) == ({}, [])
+    assert (answer["found"], answer["offset"], worker.told) == ({}, 40, [])
+
+
+async def test_a_worker_tidies_up_once_its_copies_have_followed(worker: Worker) -> None:
+    worker.copies = {1: 50, 2: 60}
+    assert await worker.ask("tidy", offsets={"0": 99, "1": 52, "2": 60}) == {"behind": {"1": 2}}
+    assert worker.tidied == 0
+    worker.copies[1] = 52
+    answer = await worker.ask("tidy", offsets={"0": 99, "1": 52, "2": 60})
+    assert answer == {"behind": {}, "copies": [1, 2], "forgotten": 7, "dropped": 1, "compacted": 2, "later": 0}
 
 
 async def test_a_sweep_takes_what_identify_says_of_shared_identifiers(worker: Worker) -> None:
@@ -161,7 +187,7 @@ async def test_a_sweep_takes_what_identify_says_of_shared_identifiers(worker: Wo
 
 
 async def test_a_worker_that_lost_the_number_while_it_looked_proves_nothing(worker: Worker) -> None:
-    worker.answers = 1
+    worker.answers = 2  # its state, and how far that is
     assert await worker.ask("sweep", number=0, ids=[A], before=AT) == 421
 
 
