@@ -225,6 +225,7 @@ class Erasing:
             if asyncio.get_running_loop().time() > ends_at:
                 raise NotYet("identify has not kept the proof")
             await asyncio.sleep(self._patience.pause_s)
+        await means.identify.tidy(self._patience.sweep_s)  # it has forgotten whom it concerned only now
 
     # What they need.
 

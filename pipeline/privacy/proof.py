@@ -101,6 +101,11 @@ def elsewhere(tidied: Sequence[Mapping[str, Any]], workers: int, at: int) -> lis
             _until(at, OTHERS_S_MAX * 1000),
         ),
         Ageing(
+            "files of identify's state",
+            "whom the request concerned, which identify forgets as it keeps this proof: compacted then, or until",
+            _until(at, FILES_S_MAX * 1000),
+        ),
+        Ageing(
             "disks of workers that do not run",
             "state that nobody reads: brought up to date or made anew before anybody does",
             "such a worker starts again, or its folder is deleted (`throughline up` does that where there are fewer)",

@@ -27,17 +27,19 @@ def stores(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def lived(kept: Store) -> None:
-    """Somebody was there, and was deleted; others stay."""
+def lived(kept: Store, apart: bool = True) -> None:
+    """Somebody was there, and was deleted, in another file or not; others stay."""
     others = [(b"pcustomer:%d\0i" % n, b"x" * 50) for n in range(2_000)]
     kept.write([*others, (b"p" + SECRET + b"\0i", SECRET)], Standing(7, 1, 1))
-    kept.settle()  # into a file of its own
+    if apart:
+        kept.settle()
     kept.write([(b"p" + SECRET + b"\0i", None)], Standing(8, 1, 1))
 
 
-def test_what_was_deleted_goes_from_the_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_was_deleted_goes_from_the_files(tmp_path: Path, apart: bool) -> None:
     kept = Store(tmp_path / "stitch-0")
-    lived(kept)
+    lived(kept, apart)
     assert holding(tmp_path)
     assert kept.compact()
     kept.settle()
