@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _up(settings, options.shop)
         case "status":
             _status(settings, options.json)
+        case "ledger":
+            _ledger(settings, options.json, options.partitions, options.carry)
         case "sign-in":
             _sign_in(settings)
         case "prepare":
@@ -63,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--shop", action="store_true", help="with the demo shop and its customers")
     status = commands.add_parser("status", help="processes, lag of every stage, rows stored, rejected")
     status.add_argument("--json", action="store_true", help="as JSON")
+    ledger = commands.add_parser("ledger", help="what became of all that was received; status 1 if it does not add up")
+    ledger.add_argument("--json", action="store_true", help="as JSON")
+    ledger.add_argument("--partitions", action="store_true", help="a line for each partition")
+    ledger.add_argument(
+        "--carry", action="store_true", help="take over what was stored before counting began, or before a rebuild"
+    )
     commands.add_parser("sign-in", help="print another one-time link to the desk of the running stack")
     commands.add_parser("prepare", help="create the topics and tables that are missing (for any Kafka and ClickHouse)")
     load = commands.add_parser("import", help="import a file of interactions; safe to repeat")
@@ -121,6 +129,16 @@ def _status(settings: Settings, as_json: bool) -> None:
     else:
         status.show(now)
     sys.exit(FAILED if now.troubles else 0)
+
+
+def _ledger(settings: Settings, as_json: bool, partitions: bool, carry: bool) -> None:
+    from pipeline import reconciliation
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    wrong = reconciliation.run(settings, say, as_json=as_json, partitions=partitions, carry=carry)
+    sys.exit(FAILED if wrong else 0)
 
 
 def _sign_in(settings: Settings) -> None:

@@ -102,6 +102,7 @@ CUSTOMER_SCORES = Topic(
     "scores.customers", "person, day, definition", "customer_score", ("stitch",), ("store",), cleanup="compact"
 )
 TOUCHPOINT_SCORES = Topic("scores.touchpoints", "cell", "touchpoint_score", ("stitch",), ("store",), cleanup="compact")
+TALLIES = Topic("tallies", "channel, partition", "tally", ("stitch",), ("store",), cleanup="compact")
 REJECTED = Topic(
     "interactions.rejected",
     "origin",
@@ -146,6 +147,7 @@ TOPICS: tuple[Topic, ...] = (
     IDENTITIES,
     CUSTOMER_SCORES,
     TOUCHPOINT_SCORES,
+    TALLIES,
     REJECTED,
     ALERTS,
     OBSERVATIONS,

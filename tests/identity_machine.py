@@ -239,6 +239,8 @@ class Resting(Machine):
         """Let everything arrive, and compare."""
         network, story = self.network, self.story
         network.run()
+        tallies = network.tallies.values()
+        assert [each.difference for each in tallies] == [0] * len(tallies)
         restless = {key.decode() for key, _ in network.published - self.published if key}
         self.published = set(network.published)
         kept = network.kept(NAMES)
@@ -261,6 +263,7 @@ class Resting(Machine):
             network.stored.items()
             >= {key: (x.occurred_at, x.occurred_at_sent, x.received_at) for key, x in story.stored.items()}.items()
         )
+        assert sum(each.stored for each in tallies) >= len(network.stored)  # what comes after an erasure, counts anew
         assert shown == expected.timelines
         certain = cells(map(place, story.stored.values())) + cells(story.sunk.elements())
         found = Counter(network.cells)

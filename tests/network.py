@@ -11,14 +11,14 @@ Feed it as you like: `send` and `order` put something on its way, `run` lets it 
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.domain import records
+from pipeline.domain import records, tallies
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.identity import CAPS, Caps
 from pipeline.domain.interaction import Interaction
@@ -42,6 +42,7 @@ from pipeline.topics import (
     IDENTITIES,
     IDENTITY_ORDERS,
     INBOX,
+    TALLIES,
     TIMELINES,
     TOUCHPOINT_SCORES,
     channel_topic,
@@ -88,6 +89,7 @@ class Network:
         self.outputs: Outputs = defaultdict(dict)
         self.published: set[tuple[bytes | None, int]] = set()  # assignments: identifier and version
         self.recalled = dict(recalled)  # the compacted topic identity.orders
+        self.delivered: Counter[tuple[str, int]] = Counter()  # topic and node → records that were read, and it counts
         self._chance = chance
         self._spoil = spoil
         self._caches: list[dict[str, object]] = [{} for _ in range(PARTITIONS + 1)]
@@ -166,6 +168,7 @@ class Network:
         batch = FakeBatch(node % PARTITIONS, inbox, sources, self.states[node], self._caches[node])
         for _ in self._work(node, batch):
             pass
+        self.delivered.update((each.topic, node) for each in sources)
         for each in batch.sent:
             self._publish(node, each)
 
@@ -255,6 +258,18 @@ class Network:
         return orders.find(state, order_id)
 
     # What the outputs say in the end.
+
+    @property
+    def tallies(self) -> dict[tuple[str, int], tallies.Tally]:
+        """(channel, partition) → what the state says; the newest that was published is the same."""
+        found = {}
+        for number, state in enumerate(self.states[:PARTITIONS]):
+            for key, value in state.items():
+                if key.startswith(tallies.PREFIX):
+                    found[key[1:].decode(), number] = tallies.decode(value)
+        published = {(row["channel"], row["partition"]): row for row in self.outputs[TALLIES.name].values()}
+        assert published == {place: tallies.fields(*place, PARTITIONS, each) for place, each in found.items()}
+        return found
 
     @property
     def identities(self) -> dict[str, dict[str, Any]]:

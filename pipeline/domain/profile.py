@@ -52,6 +52,7 @@ from pipeline.domain.scoring import Experience
 from pipeline.domain.shelves import arrange
 from pipeline.domain.slices import concerning, narrowed, persons, slices
 from pipeline.domain.state import State
+from pipeline.domain.tallies import Tallies
 from pipeline.domain.witness import Witness
 
 PAUSE = 64  # profiles closed between two yields
@@ -75,7 +76,8 @@ class Work:
     """The profiles of one partition number during one batch.
 
     `cache` outlives the batch where the caller keeps it; nobody else may change its state meanwhile. Give messages to
-    `advance`, then exhaust `close()`; what is to be sent is in `step`, and the changed cells in `rollup`.
+    `advance`, then exhaust `close()`; what is to be sent is in `step`, the changed cells in `rollup`, and what became
+    of interactions in `tallies`.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Work:
         """
         self.step = Step()
         self.rollup = Rollup(state)
+        self.tallies = Tallies(state)
         self._state = state
         self._rules = rules
         self._opened = Opened(state, cache, seal, recalled)
@@ -107,6 +110,7 @@ class Work:
     def advance(self, message: Message) -> None:
         """Take the profile that the message is for one step further."""
         if isinstance(message, Misfiled):
+            self.tallies.of(message.interaction.channel).rekeyed_in += 1
             self.store(message.interaction)
         elif isinstance(message, Slice):
             self._receive(message)
@@ -134,6 +138,7 @@ class Work:
                 if profile.shares and profile.erasure is None:  # it is of others too: what they told is not erased
                     self.step.evidence += self._witness.evidence(profile, x)
                 self.step.dropped[why] += 1
+                self.tallies.of(x.channel).refused += 1
                 return
             if is_erased(owner):  # it came afterwards
                 owner = x.identifier
@@ -142,13 +147,16 @@ class Work:
         name = records.event_name(x.source, x.event_id)
         key = profile.prefix + records.KEPT + name
         told: tuple[str, ...] = ()
-        if head.kept or head.seen:
-            former = self._former(profile, key, name)
-            if former is not None:
-                if former.precedence <= x.precedence:
-                    return
-                self._take_back(profile, former, name)
-                told = former.told
+        former = self._former(profile, key, name) if head.kept or head.seen else None
+        if former is None:
+            self.tallies.of(x.channel).stored += 1
+        elif former.precedence <= x.precedence:
+            self.tallies.of(x.channel).duplicates += 1
+            return
+        else:
+            self.tallies.better(x.channel, former.channel)
+            self._take_back(profile, former, name)
+            told = former.told
         if owner != x.identifier and owner not in told:
             told = (*told, owner)
         experience = rules.scoring.experience(x)
@@ -169,13 +177,14 @@ class Work:
                 self._learn(profile, x, experience)
 
     def close(self) -> Iterator[None]:
-        """Write heads, ledgers and cells, each once, and make the score rows. Yields now and then."""
+        """Write heads, ledgers, cells and tallies, each once, and make the score rows. Yields now and then."""
         for n, profile in enumerate(self._opened.dirty, 1):
             self._close(profile)
             if n % PAUSE == 0:
                 yield
         self._opened.dirty.clear()
         self.rollup.write()
+        self.tallies.write()
         self._opened.trim(self._rules.cached_profiles)
 
     # Own interactions.

@@ -84,6 +84,11 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """As of the interaction."""
         return self.interaction.precedence
 
+    @property
+    def channel(self) -> str:
+        """As of the interaction."""
+        return self.interaction.channel
+
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is left of an interaction that has left the view: enough to tell copies and to take one back."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from pipeline.domain import records, rollup
+from pipeline.domain import records, rollup, tallies
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assignment
 from pipeline.domain.scoring import DAY_MS
@@ -235,4 +235,5 @@ _NAMELESS: dict[bytes, Callable[[bytes], object]] = {
     records.ERASURE: records.decode_erasure,
     records.HEARD: records.decode_version,
     rollup.PREFIX: rollup.decode,
+    tallies.PREFIX: tallies.decode,
 }

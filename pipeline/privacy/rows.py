@@ -94,8 +94,11 @@ IMPERSONAL = frozenset(
         "catalogue_settings",
         "catalogue_steps",
         "catalogue_touchpoints",
+        "erased_rows",
         "observations",
         "rejected",
+        "tallies",
+        "tallies_carried",
         "touchpoint_scores",
     }
 )

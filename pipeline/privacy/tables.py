@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from clickhouse_connect.driver.client import Client
 
 from pipeline.domain.view import time_text
-from pipeline.keys import Keys
+from pipeline.keys import Keys, keyring
 from pipeline.privacy.progress import now_ms
 from pipeline.privacy.proof import Ageing, Place
 from pipeline.privacy.scope import Scope
@@ -29,10 +30,17 @@ class ClickHouseTables:
         self._settings = settings
         self._secrets = secrets
         self._database = settings.clickhouse_database
+        self._keyring = keyring(secrets)
 
     async def erase(self, scope: Scope, rejected: Sequence[str]) -> dict[str, int]:
         """Delete what is from before: how many rows of each place. `rejected`: ids of their dead letters."""
-        wanted = _erasure(scope, rejected)
+        digits = self._keyring.opaque(f"rows erased by {scope.request}").rpartition("-")[2]
+        wanted = replace(
+            _erasure(scope, rejected),
+            request=scope.request,
+            hiding=(int(digits[:16], 16), int(digits[16:], 16)),
+            partitions=self._settings.partitions,
+        )
         found = await self._ask(lambda client: erasing.delete_erased(client, self._database, wanted))
         return {_place(table): n for table, n in found.items()}
 

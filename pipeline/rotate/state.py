@@ -1,8 +1,9 @@
-"""The state of stitch and identify under another identifier key: their changelogs, and the cells that go along.
+"""The state of stitch and identify under another identifier key: their changelogs, and the counts that go along.
 
 A renamed profile may live on another partition. Its interactions are counted in the cells of the partition on which
 they are stored, so with each of them its count moves too: taken back there, added here, in the same transaction, and
-published. The sum over all partitions is the same at every moment.
+published. The sum over all partitions is the same at every moment. In the tallies the event is re-keyed as well: it
+goes out there and comes in here.
 
 A seal does not say on which partition its identifier lives: that depends on the namespace too. So what stands under a
 seal is put wherever an identifier with that seal could live; there are few of them.
@@ -13,16 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 
-from pipeline.domain import records, rollup
+from pipeline.domain import records, rollup, tallies
 from pipeline.domain.identifiers import SEAL_BYTES, Keyring
 from pipeline.domain.renaming import Renaming
 from pipeline.domain.rollup import CellKey, Rollup
 from pipeline.domain.scoring import Experience
+from pipeline.domain.tallies import Tallies
 from pipeline.partition import partition_of
 from pipeline.rotate import known
 from pipeline.rotate.profiles import Renamed, UnknownRecord, renamed
 from pipeline.rotate.rewriting import Commits, Copy, Tell, Transactions
-from pipeline.topics import TOUCHPOINT_SCORES
+from pipeline.topics import TALLIES, TOUCHPOINT_SCORES
 from pipeline.wire import Codec
 
 
@@ -33,13 +35,13 @@ async def rename_profiles(
     renaming = Renaming(keyring)
     for number, store in enumerate(copy.stores):
         transactions = Transactions(copy, fences[number])
-        cells = Cells(transactions, codec)
-        for change in _of_stitch(store.everything(), number, copy.partitions, renaming, transactions, cells):
+        counts = Counts(transactions, codec, copy.partitions)
+        for change in _of_stitch(store.everything(), number, copy.partitions, renaming, transactions, counts):
             tell(f"profiles, partition {number + 1} of {copy.partitions}", change)
             if transactions.full:
-                cells.write()
+                counts.write()
                 await transactions.flush()
-        cells.write()
+        counts.write()
         await transactions.flush()
 
 
@@ -49,19 +51,19 @@ def _of_stitch(
     partitions: int,
     renaming: Renaming,
     transactions: Transactions,
-    cells: Cells,
+    counts: Counts,
 ) -> Iterator[int]:
     """Put what becomes of one partition's records; yields how many were looked at, wherever a commit may come."""
     looked = 0
     for prefix, group in groupby(found, key=lambda record: record[0][:1]):
-        if prefix == rollup.PREFIX:
+        if prefix in (rollup.PREFIX, tallies.PREFIX):
             continue
         if prefix in SEALED:
             for key, value in group:
                 _put_sealed(key, value, number, partitions, renaming, transactions)
         elif prefix == records.PROFILE:
             for one in renamed(group, renaming):
-                _put_record(one, number, partitions, transactions, cells)
+                _put_record(one, number, partitions, transactions, counts)
                 looked += 1
                 yield looked
         else:
@@ -69,7 +71,7 @@ def _of_stitch(
     yield looked
 
 
-def _put_record(one: Renamed, number: int, partitions: int, transactions: Transactions, cells: Cells) -> None:
+def _put_record(one: Renamed, number: int, partitions: int, transactions: Transactions, counts: Counts) -> None:
     if not one.changed:
         return
     place = partition_of(one.profile, partitions) if one.moves else number
@@ -77,7 +79,7 @@ def _put_record(one: Renamed, number: int, partitions: int, transactions: Transa
         transactions.put(number, one.before, None)
     transactions.put(place, one.key, one.value)
     if place != number:
-        cells.move(one, number, place)
+        counts.move(one, number, place)
 
 
 def _put_sealed(
@@ -124,13 +126,15 @@ async def rename_known(copy: Copy, fence: Commits, keyring: Keyring, tell: Tell)
     await transactions.flush()
 
 
-class Cells:
-    """The touchpoint cells of all partitions, as far as counts move between them."""
+class Counts:
+    """The touchpoint cells and tallies of all partitions, as far as counts move between them."""
 
-    def __init__(self, transactions: Transactions, codec: Codec) -> None:
+    def __init__(self, transactions: Transactions, codec: Codec, partitions: int) -> None:
         self._transactions = transactions
         self._codec = codec
+        self._partitions = partitions
         self._rollups: dict[int, Rollup] = {}
+        self._tallies: dict[int, Tallies] = {}
 
     def move(self, one: Renamed, number: int, target: int) -> None:
         """Count a record's interaction on another partition; records that count nothing change nothing."""
@@ -154,18 +158,32 @@ class Cells:
         definition: int,
         experience: Experience | None,
     ) -> None:
+        self._tallies_of(number).moved_out(channel)
+        self._tallies_of(target).moved_in(channel)
         if definition != records.UNCOUNTED:
             self._of(number).count(at, touchpoint, channel, definition, experience, -1)
             self._of(target).count(at, touchpoint, channel, definition, experience, 1)
 
     def write(self) -> None:
-        """Put and publish every changed cell with the transaction."""
+        """Put and publish every changed cell and tally with the transaction."""
         for number, cells in self._rollups.items():
             cells.write()
             for key, cell in cells.cells.items():
                 value = self._codec.encode(TOUCHPOINT_SCORES.schema, rollup.fields(key, number, cell))
                 self._transactions.send(TOUCHPOINT_SCORES.name, number, _row(key, number), value)
         self._rollups.clear()
+        for number, each in self._tallies.items():
+            each.write()
+            for channel, tally in each.changed.items():
+                record = tallies.fields(channel, number, self._partitions, tally)
+                value = self._codec.encode(TALLIES.schema, record)
+                self._transactions.send(TALLIES.name, number, tallies.row_key(channel, number), value)
+        self._tallies.clear()
+
+    def _tallies_of(self, number: int) -> Tallies:
+        if number not in self._tallies:
+            self._tallies[number] = Tallies(_Partition(self._transactions, number))
+        return self._tallies[number]
 
     def _of(self, number: int) -> Rollup:
         if number not in self._rollups:

@@ -14,4 +14,7 @@ Decisions
   personal, and the channel topics and the profile are the two places declared for that.
 - 2026-11-24 `timelines` holds only the properties that the policy lists, masked texts and pseudonymous staff; of a
   profile_updated only listed names. The profile keeps all of it as it was sent.
+- 2026-11-26 What became of each record is counted in the state, and published with each batch (`tallies`). It takes
+  0.7 to 1.0 µs of an event's 156 µs on a machine that did much else, and nothing that could be measured of a
+  transaction (17.1 and 17.4 ms, alternating).
 """

@@ -1,7 +1,8 @@
 """What a stitch worker does with a batch: bytes → event → interaction → profile, and what follows, out as bytes.
 
 Each record of a channel's topic ends in exactly one of these: stored with its profile, known already, on its way to
-the partition that it belongs to, or in interactions.rejected with its reason, origin and bytes. Bad data never raises;
+the partition that it belongs to, refused for an erasure, or in interactions.rejected with its reason, origin and
+bytes; the tallies count which (`domain/tallies.py`). Bad data never raises;
 whatever does raise is a fault of ours or of the machine, and ends the worker before anything of the batch counts.
 
 One Stitch serves all partitions of a worker; batches of different partitions may be under way at the same time.
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from pipeline import metrics
-from pipeline.domain import messages, rollup
+from pipeline.domain import messages, rollup, tallies
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, Interaction
 from pipeline.domain.messages import Misfiled
@@ -30,7 +31,16 @@ from pipeline.domain.validate import interaction
 from pipeline.engine.batch import Batch, Record
 from pipeline.partition import partition_of
 from pipeline.stitch.outputs import Outputs, score
-from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, INBOX, REJECTED, TIMELINES, TOUCHPOINT_SCORES, channel_topic
+from pipeline.topics import (
+    CUSTOMER_SCORES,
+    EVIDENCE,
+    INBOX,
+    REJECTED,
+    TALLIES,
+    TIMELINES,
+    TOUCHPOINT_SCORES,
+    channel_topic,
+)
 from pipeline.wire import RECORD_BYTES, BrokenAvro, Codec, Oversize, UnknownSchema
 
 PAUSE = 64  # records between two yields
@@ -98,6 +108,7 @@ class Stitch:
             yield
         self._send(batch, work.step)
         self._send_cells(batch, work)
+        self._send_tallies(batch, work)
         if changed := work.step.changed:
             batch.after_commit(lambda: self._watch(changed))
         if dropped := work.step.dropped:
@@ -105,22 +116,26 @@ class Stitch:
 
     def _take_event(self, batch: Batch, work: Work, record: Record) -> None:
         """A record of a channel's topic."""
+        schema, channel = _SCHEMAS[record.topic]
+        tally = work.tallies.of(channel)
+        tally.read(record.offset)
         try:
-            x = self._interaction(record)
+            x = self._interaction(record, schema, channel)
         except Rejected as refused:
+            tally.rejected += 1
             self._reject(batch, record, refused)
             return
         if work.knows(x.identifier) or partition_of(x.identifier, self._partitions) == batch.partition:
             work.store(x)
         else:
+            tally.rekeyed_out += 1
             self._send_inbox(batch, x.identifier, messages.encode(Misfiled(x)))
 
-    def _interaction(self, record: Record) -> Interaction:
-        """The interaction in a record. Raises Rejected."""
+    def _interaction(self, record: Record, schema: str, channel: str) -> Interaction:
+        """The interaction in a record of the channel's topic. Raises Rejected."""
         value = record.value
         if value is None:
             raise Rejected(Reason.TOMBSTONE)
-        schema, channel = _SCHEMAS[record.topic]
         try:
             found, event = self._codec.decode(value)
         except (UnknownSchema, BrokenAvro, Oversize) as problem:
@@ -145,8 +160,12 @@ class Stitch:
         receiver = messages.receiver(message)
         if work.knows(receiver) or partition_of(receiver, self._partitions) == batch.partition:
             work.advance(message)
-        else:
-            self._send_inbox(batch, receiver, record.value)
+            return
+        if isinstance(message, Misfiled):
+            tally = work.tallies.of(message.interaction.channel)
+            tally.rekeyed_in += 1
+            tally.rekeyed_out += 1
+        self._send_inbox(batch, receiver, record.value)
 
     def _send_inbox(self, batch: Batch, identifier: str, value: bytes) -> None:
         batch.send(INBOX.name, partition_of(identifier, self._partitions), identifier.encode(), value)
@@ -177,6 +196,13 @@ class Stitch:
             cell_key = f"{key.window_start}|{key.touchpoint}|{key.channel}|{batch.partition}|{key.definition}".encode()
             value = self._codec.encode(TOUCHPOINT_SCORES.schema, rollup.fields(key, batch.partition, cell))
             batch.send(TOUCHPOINT_SCORES.name, batch.partition, cell_key, value)
+
+    def _send_tallies(self, batch: Batch, work: Work) -> None:
+        for channel, tally in work.tallies.changed.items():
+            value = self._codec.encode(
+                TALLIES.schema, tallies.fields(channel, batch.partition, self._partitions, tally)
+            )
+            batch.send(TALLIES.name, batch.partition, tallies.row_key(channel, batch.partition), value)
 
     def _reject(self, batch: Batch, record: Record, refused: Rejected) -> None:
         """Set a record aside, with where it came from and its bytes (as many as one record can hold)."""

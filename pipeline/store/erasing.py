@@ -7,6 +7,10 @@ what is stored, not what queries see.
 
 Call it when the sink has stored all that was published when the profiles had erased; it may be repeated.
 
+Which interactions are deleted is written down first, in `erased_rows`, for the ledger: of each a keyed digest, so that
+repeats and kills count none twice, with its channel and partition number and nothing else. An event of which a copy
+stays is not counted.
+
 Decisions
 - 2026-11-24 `remaining` looks at every column that can hold a text, of every table that there is, so that a new one
   cannot be forgotten. Sessions that were an erased person's on a shared device are found by the rows that are there,
@@ -63,6 +67,9 @@ class Erasure:
     whole: frozenset[str]  # identifiers that were the person's alone
     shared: Sequence[Shared] = ()  # what was theirs of those that others have a part in
     rejected: Sequence[str] = ()  # ids of their dead letters
+    request: str = ""  # its id
+    hiding: tuple[int, int] = (0, 0)  # the key of the digests in erased_rows: 64 bits each
+    partitions: int = 1  # of the topics that stitch reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ def delete_erased(client: Client, database: str, erasure: Erasure) -> dict[str, 
     found: Counter[str] = Counter()
     columns = _columns(client, database)
     for rows in _theirs(client, database, erasure, columns):
+        if rows.table == "interactions":
+            _note(client, database, erasure, rows)
         found[rows.table] += mutations.delete(client, f"{database}.{rows.table}", rows.condition, rows.parameters)
     change = ", ".join(f"{name} = {left}" for name, left in _SCRUBBED.items())
     for rows in _others(erasure, {"interactions": [each for each in columns["interactions"] if each[0] in _SCRUBBED]}):
@@ -91,6 +100,22 @@ def delete_erased(client: Client, database: str, erasure: Erasure) -> dict[str, 
         if n:
             mutations.forget(client, f"{database}.{table}")
     return dict(sorted(found.items()))
+
+
+def _note(client: Client, database: str, erasure: Erasure, rows: Rows) -> None:
+    """Write down which interactions will be gone, for the ledger."""
+    event = "identifier, source, event_id"
+    sql = (
+        f"INSERT INTO {database}.erased_rows (request, event, channel, partition) "  # noqa: S608  # names of ours
+        f"SELECT {{request:String}}, sipHash64Keyed(({{hiding_a:UInt64}}, {{hiding_b:UInt64}}), {event}), "
+        "argMax(channel, version), kafkaMurmurHash(identifier) % {partitions:UInt32} "
+        f"FROM {database}.interactions WHERE ({rows.condition}) AND ({event}) NOT IN (SELECT {event} "
+        f"FROM {database}.interactions WHERE identifier IN {{ids:Array(String)}} AND NOT ({rows.condition})) "
+        f"GROUP BY {event}"
+    )
+    first, second = erasure.hiding
+    bound = {"request": erasure.request, "hiding_a": first, "hiding_b": second, "partitions": erasure.partitions}
+    client.command(sql, {**rows.parameters, **bound}, settings={**UNLOGGED, "async_insert": 0})
 
 
 def remaining(client: Client, database: str, erasure: Erasure) -> dict[str, int]:

@@ -34,7 +34,7 @@ REPEAT_LOG_S = 30.0  # while ClickHouse stays away
 
 #: What people look at within the second, and what dashboards read.
 FRESH, STEADY = Limits(pace_s=0.2), Limits(pace_s=1.0)
-LIMITS = {rows.CUSTOMER_SCORES.name: STEADY, rows.TOUCHPOINT_SCORES.name: STEADY}
+LIMITS = dict.fromkeys((rows.CUSTOMER_SCORES.name, rows.TOUCHPOINT_SCORES.name, rows.TALLIES.name), STEADY)
 
 _log = logs.get("store")
 

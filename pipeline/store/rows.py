@@ -256,6 +256,22 @@ REJECTED = Table(
     },
     tombstones=Tombstones("id", "topic", value=lambda key: key.rsplit("/", 2)[0], who=lambda key: ""),
 )
+TALLIES = Table(
+    name="tallies",
+    topic=topics.TALLIES.name,
+    schema=topics.TALLIES.schema,
+    columns=_fields(
+        *("channel", "partition", "partitions", "read_to", "gaps", "received", "rekeyed_in", "rekeyed_out"),
+        *("stored", "duplicates", "rejected", "refused"),
+    ),
+    # Nobody takes a tally away; but of those that wait only the newest has to be read.
+    tombstones=Tombstones(
+        "concat(channel, '|', toString(partition))",
+        "channel",
+        value=lambda key: key.rpartition("|")[0],
+        who=lambda key: "",
+    ),
+)
 ALERTS = Table(
     name="alerts",
     topic=topics.ALERTS.name,
@@ -283,4 +299,4 @@ AUDIT = Table(
     ),
 )
 
-TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, REJECTED, ALERTS, OBSERVATIONS, AUDIT)
+TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, TALLIES, REJECTED, ALERTS, OBSERVATIONS, AUDIT)

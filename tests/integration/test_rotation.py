@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from pipeline import kafka, keys, topics
+from pipeline import kafka, keys, reconciliation, topics
 from pipeline.domain import messages, records
+from pipeline.domain.balance import Balance
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.orders import Erase
 from pipeline.domain.renaming import Renaming
@@ -23,11 +24,12 @@ from pipeline.domain.state import DictState
 from pipeline.local import process
 from pipeline.local.ports import free_port
 from pipeline.partition import partition_of
+from pipeline.privacy.broker import Broker
 from pipeline.rotate.migration import migrate
 from pipeline.rotate.rewriting import copied
 from pipeline.rotate.tables import tables
 from pipeline.settings import REPO, Settings
-from pipeline.store import writer
+from pipeline.store import erasing, writer
 from pipeline.wire import Codec
 from tests.conftest import Stack, started
 
@@ -185,6 +187,8 @@ async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> N
         await publish_messages(settings, topics.AUDIT, "l1", looked_up("l1", first.seal(old)))
         await publish_messages(settings, topics.ALERTS, f"stands_alone|{old}", alert(old))
         await settled(settings)
+    await rows_erased(settings, stack.keys, erased)
+    await adds_up(settings)
     # These wait when the command comes.
     late = messages.Evidence("customer:7", first.keyed("phone", "+12025550143"), NOW, "", "shop", "late")
     await publish_messages(settings, topics.EVIDENCE, late.weak, messages.encode(late))
@@ -211,8 +215,29 @@ async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> N
             await settled(settings)
         await nothing_is_left(settings, client, renaming)
         await one_person(settings, client, second, len(before) + 4)
+        drawn = await adds_up(settings)
+        assert sum(line.erased for line in drawn.channels) == 2 + 2  # their rows, and those that came again
+        assert any(line.rekeyed for line in drawn.partitions)
     finally:
         client.close()
+
+
+async def rows_erased(settings: Settings, secrets: keys.Keys, identifier: str) -> None:
+    """What follows in ClickHouse when profiles have erased somebody, and that the sink does not read it again."""
+    broker = Broker(settings)
+    await broker.trim(await broker.ends([topics.TIMELINES]))
+    erasure = erasing.Erasure(NOW + 100_000, 1, frozenset([identifier]), request="o1", partitions=settings.partitions)
+    with writer.connect(settings, secrets, settings.clickhouse_database) as client:
+        assert erasing.delete_erased(client, settings.clickhouse_database, erasure)["interactions"] == 2
+
+
+async def adds_up(settings: Settings) -> Balance:
+    """The ledger, which adds up in each partition."""
+    elsewhere = replace(settings, kafka=settings.bootstrap)
+    _, drawn = await asyncio.to_thread(reconciliation.read, elsewhere)
+    assert (drawn.findings, drawn.moving) == ([], False)
+    assert not any(line.in_flight or line.difference for line in (*drawn.partitions, *drawn.channels))
+    return drawn
 
 
 async def one_person(settings: Settings, client: Client, ring: Keyring, events: int) -> None:
@@ -224,7 +249,7 @@ async def one_person(settings: Settings, client: Client, ring: Keyring, events: 
     assert await shown(settings, erased) == set()
     mine = "SELECT count() FROM interactions_by_person WHERE person = 'customer:7'"
     assert count(client, mine) == len(theirs)
-    assert count(client, "SELECT count() FROM interactions FINAL") == events
+    assert count(client, "SELECT count() FROM interactions FINAL") == events - 2  # the rows of the erased
     assert count(client, f"SELECT count() FROM interactions FINAL WHERE identifier = '{new}'") == CALLS + 3
     assert count(client, f"SELECT count() FROM identities FINAL WHERE identifier = '{other}' AND person = 'customer:7'")
     looked_up = f"has(subjects, '{ring.seal(new).hex()}') AND has(shown, '{ring.seal(new).hex()}')"

@@ -17,6 +17,7 @@ from tests.system.running import RunningStack
 
 DIMENSIONS = ("effectiveness", "ease", "emotion")
 ASKING = 8  # at a time
+ENDED = ("stored", "duplicates", "rejected", "erased", "in_flight")  # in the ledger
 
 INTERACTIONS = """
 SELECT identifier, source, event_id, person, channel, type, touchpoint,
@@ -53,6 +54,23 @@ def wait_until_quiet(stack: RunningStack, seconds: float) -> float:
         if not waiting and asyncio.run(_ends(stack)) == before:
             return took_s
         assert took_s < seconds, f"still waiting after {took_s:.0f} s: {lags or status['troubles']}"
+
+
+def ledger(stack: RunningStack) -> list[str]:
+    """What `throughline ledger` finds wrong in a stack where nothing is on its way; nothing where it adds up."""
+    answer = stack.run("ledger", "--json")
+    told = json.loads(answer.stdout)
+    wrong = [
+        f"ledger: {each}" for each in (*told.get("troubles", ()), *told.get("findings", ()), *told.get("notes", ()))
+    ]
+    if answer.returncode != (0 if told["adds_up"] else 1):
+        wrong.append(f"ledger: status {answer.returncode}")
+    if told["adds_up"]:
+        for line in (*told["channels"], *told["partitions"]):
+            came = line["received"] + line["carried"] + line["rekeyed"]
+            if came != sum(line[name] for name in ENDED) or line["in_flight"]:
+                wrong.append(f"ledger: {line}")
+    return wrong
 
 
 async def _ends(stack: RunningStack) -> dict[TopicPartition, int]:

@@ -5,7 +5,7 @@
 Starts a stack of its own in a temporary folder, tells it of a made-up population through HTTP and Kafka while its
 processes are killed and frozen, waits until nothing is on its way, and compares ClickHouse (interactions and whose
 they are, identities, scores, cells, what was rejected) and contexts with what a batch oracle reckons from the same
-list. Ends with status 1 where anything differs.
+list, and asks `throughline ledger` whether it adds up. Ends with status 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def run(plan: Plan, home: Path, say: Callable[[str], None]) -> list[str]:
         quiet_s = reading.wait_until_quiet(stack, QUIET_S_MAX)
         restarts = {name: row["restarts"] for name, row in stack.processes().items() if row["restarts"]}
         say(f"fed in {fed_s:.0f} s, nothing on its way {quiet_s:.0f} s after the last fault; restarts: {restarts}")
-        found = differences(told, reading.seen(stack), now_ms)
+        found = differences(told, reading.seen(stack), now_ms) + reading.ledger(stack)
+        say(stack.run("ledger").stdout)
         return found + _contexts(stack, told, rng, plan.contexts, say)
 
 

@@ -175,6 +175,22 @@ def events(lines: list[dict[str, Any]]) -> set[str]:
     return {each.get("interaction", each).get("event_id", "") for each in values}
 
 
+def ledger(story: Story) -> dict[str, Any]:
+    """What `throughline ledger` says; it adds up, and nothing is on its way."""
+    answer = story.product.command("ledger", "--json")
+    told = json.loads(answer.stdout)
+    assert (answer.returncode, told["adds_up"]) == (0, True), told
+    for line in told["channels"]:
+        came = line["received"] + line["carried"]
+        assert came == sum(line[name] for name in ("stored", "duplicates", "rejected", "erased")), line
+        assert line["in_flight"] == 0, line
+    return {name: sum(line[name] for line in told["channels"]) for name in ("stored", "erased", "carried", "rejected")}
+
+
+def test_the_ledger_counts_what_was_erased(story: Story) -> None:
+    assert ledger(story) == {"stored": 3, "erased": 6, "carried": 0, "rejected": 2}
+
+
 async def replayed(story: Story) -> int:
     """Produce every record of the channels' topics again, as it is."""
     reader = AIOKafkaConsumer(bootstrap_servers=story.kafka)
@@ -233,6 +249,14 @@ def test_who_is_blocked_stays_empty_until_unblocked(story: Story) -> None:
     mark(story, "blocked")
     assert story.timeline("customer", "carol") == []
     assert story.stored("event_id IN ('carol', 'again')") == set()
+
+
+def test_the_ledger_counts_what_was_refused_too(story: Story) -> None:
+    """Hers and carol's rows; both of hers that were replayed and told again, two late ones, and carol's last."""
+    rows = int(story.product.sql("SELECT count() AS n FROM interactions FINAL")[0]["n"])
+    told = ledger(story)
+    assert told["stored"] == rows
+    assert told["erased"] == 6 + 1 + 2 * 6 + 2 + 1
 
 
 def pid_of(product: Product, name: str) -> int:
@@ -330,6 +354,16 @@ def test_a_rebuild_from_the_events_brings_nothing_from_before(story: Story) -> N
     assert story.stored(f"event_id IN ('carol', 'again', {quoted(HERS)}) OR event_id LIKE 'later%'") == set()
 
 
+def test_the_ledger_does_not_add_up_after_a_rebuild_until_somebody_says_what_was_there_before(story: Story) -> None:
+    answer = story.product.command("ledger")
+    assert answer.returncode == 1
+    assert "are in ClickHouse that stitch has not counted" in answer.stdout
+    assert "throughline ledger --carry" in answer.stdout
+    answer = story.product.command("ledger", "--carry")
+    assert answer.returncode == 0, answer.stdout
+    assert ledger(story)["carried"] == 7  # the rows that erasures had deleted: stitch refuses now what it stored then
+
+
 def test_nor_does_the_other_owner_of_a_device_inherit_by_a_rebuild(story: Story) -> None:
     gone(story)
 
@@ -342,3 +376,7 @@ def test_who_is_unblocked_is_like_anybody_else(story: Story) -> None:
     eventually(lambda: story.timeline("customer", "carol") == ["welcome"])
     mark(story, "unblocked")
     assert story.stored("event_id IN ('carol', 'again', 'welcome')") == {"welcome"}
+
+
+def test_the_ledger_adds_up_in_the_end(story: Story) -> None:
+    assert ledger(story)["carried"] == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_a_wrong_call_says_what_is_right(
         cli.main(arguments)
     assert ended.value.code == status
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_ledger_without_a_stack_says_so(as_json: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["ledger", *(["--json"] if as_json else [])])
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert f"No stack runs in {tmp_path}. `throughline up` starts one." in said
+    assert not as_json or json.loads(said)["adds_up"] is False
 
 
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.domain import records, rollup
+from pipeline.domain import records, rollup, tallies
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.messages import Assigned, Assignment, Erased, Message, Misfiled, receiver
 from pipeline.domain.profile import Work
@@ -61,6 +61,9 @@ class Broker:
 # Profiles.
 
 GONE = "gone"  # where only the erased was: what is counted there stays on the partition where it was counted
+ERASED_KEY = tallies.state_key("message")  # the channel that only they used
+COUNTS = (rollup.PREFIX, tallies.PREFIX)
+OTHER_MESSAGES = 5  # that are no events
 
 PEOPLE = (
     ("phone", "+12025550142"),
@@ -86,7 +89,7 @@ def told(ring: Keyring) -> list[Message]:
         event("device:d", 40 + number, type="goal_completed", session_id=f"s{number}")
         event(hidden, 60 + number, links=(other,), masks={other: "+1 ••• ••99"})
         event(email, 80 + number, type="complaint_opened", links=(phone,))
-        event(erased, 100 + number, touchpoint=GONE)
+        event(erased, 100 + number, touchpoint=GONE, channel="message")
     told += [
         Assigned("device:d", Assignment(1, (phone, hidden), NOON + 44 * HOUR, {"s1": hidden}, (hidden, phone), True)),
         Assigned(phone, Assignment(2, ("customer:1",))),
@@ -128,9 +131,27 @@ def cells(states: Sequence[Mapping[bytes, bytes]]) -> list[dict[bytes, rollup.Ce
 
 
 def others(states: Sequence[Mapping[bytes, bytes]], sealed: bool) -> list[dict[bytes, bytes]]:
-    """The records of each partition but the cells: those under seals, or those of profiles."""
-    return [{k: v for k, v in data.items() if k[:1] != rollup.PREFIX and (k[:1] in state.SEALED) == sealed}
+    """The records of each partition but the counts: those under seals, or those of profiles."""
+    return [{k: v for k, v in data.items() if k[:1] not in COUNTS and (k[:1] in state.SEALED) == sealed}
             for data in states]  # fmt: skip
+
+
+def tallied(states: Sequence[Mapping[bytes, bytes]]) -> list[dict[bytes, tallies.Tally]]:
+    """The tallies of each partition."""
+    return [{k: tallies.decode(v) for k, v in data.items() if k.startswith(tallies.PREFIX)} for data in states]
+
+
+def moved_from_home(found: list[dict[bytes, tallies.Tally]], expected: list[dict[bytes, tallies.Tally]]) -> None:
+    """Each tally adds up, what went out came in, and stored is what is stored there, or was until it was erased."""
+    for data in (*found, *expected):
+        assert [each.difference for each in data.values()] == [0] * len(data)
+    for mine, wanted in zip(found, expected, strict=True):
+        assert {k: t.stored for k, t in mine.items() if t.stored and k != ERASED_KEY} == {
+            k: t.stored for k, t in wanted.items() if t.stored and k != ERASED_KEY
+        }
+    every = [each for data in found for each in data.values()]
+    came_from_outside = len(told(FIRST)) - OTHER_MESSAGES
+    assert sum(t.rekeyed_in for t in every) - sum(t.rekeyed_out for t in every) == came_from_outside
 
 
 def rename(copy: Copy, ring: Keyring, broker: Broker) -> None:
@@ -141,11 +162,12 @@ def check(copy: Copy, expected: list[dict[bytes, bytes]]) -> None:
     found = [dict(store.everything()) for store in copy.stores]
     assert others(found, sealed=False) == others(expected, sealed=False)
     assert cells(found) == cells(expected)
+    moved_from_home(tallied(found), tallied(expected))
     for mine, wanted in zip(others(found, sealed=True), others(expected, sealed=True), strict=True):
         assert wanted.items() <= mine.items()
     kinds = {profiles.parts(key)[1] for data in expected for key in data if key[:1] == records.PROFILE}
     assert kinds == profiles.KINDS
-    assert {key[:1] for data in expected for key in data} - {records.PROFILE, rollup.PREFIX} == state.SEALED
+    assert {key[:1] for data in expected for key in data} - {records.PROFILE, *COUNTS} == state.SEALED
 
 
 def test_renamed_profiles_are_as_if_they_had_always_had_that_key(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_only_old_identifiers_are_renamed() -> None:
 
 
 def test_every_compacted_topic_is_renamed_or_names_nobody() -> None:
-    names_nobody = {"scores.touchpoints", "routes"}
+    names_nobody = {"scores.touchpoints", "tallies", "routes"}
     ages_out = {"interactions.rejected"}
     compacted = {topic.name for topic in TOPICS if "compact" in topic.cleanup}
     assert (

@@ -7,7 +7,7 @@ The real stages run on real bytes; only Kafka and RocksDB are stood in for (test
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import msgspec
@@ -19,7 +19,8 @@ from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Evidence
 from pipeline.domain.orders import Order
 from pipeline.domain.rules import Rules
-from tests.network import Network, Spoil, interactions
+from pipeline.partition import partition_of
+from tests.network import PARTITIONS, Network, Spoil, interactions
 from tests.oracle import strangers, truth
 from tests.oracle_rows import SCORING, cells, identity_rows, place, score_rows
 from tests.strategies import DAY_MS, Copy, Sent, sent_worlds, world_of
@@ -68,6 +69,25 @@ def test_everything_ends_as_the_oracle_says(sent: Sent, seed: int) -> None:
     assert network.cells == cells(map(place, counted))
     if sent.step_ms < DAY_MS:  # rows of days beyond a view's age stand as they were last written
         assert network.scores == score_rows(expected)
+
+
+@given(sent_worlds, seeds)
+@quick
+def test_the_tallies_say_what_became_of_every_record(sent: Sent, seed: int) -> None:
+    """Whatever was repeated, done again or astray: they count what was delivered, and what the oracle stores."""
+    expected = truth(interactions(sent.copies))
+    network = ended(sent.copies, seed)
+    assert [each.difference for each in network.tallies.values()] == [0] * len(network.tallies)
+    assert {place: each.received for place, each in network.tallies.items() if each.received} == {
+        (topic.partition(".")[2], node): count
+        for (topic, node), count in network.delivered.items()
+        if node < PARTITIONS
+    }
+    stored = Counter(
+        (x.channel, partition_of(x.identifier, PARTITIONS)) for theirs in expected.persons.values() for x in theirs
+    )
+    assert {place: each.stored for place, each in network.tallies.items() if each.stored} == stored
+    assert not any(each.rejected or each.refused for each in network.tallies.values())
 
 
 @given(sent_worlds, seeds, seeds)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from pipeline.domain import messages, view
+from pipeline.domain import messages, tallies, view
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.messages import Assigned, Assignment, Erased, Evidence, Message, Misfiled, Slice
 from pipeline.domain.recalled import Recalled
@@ -21,9 +21,9 @@ from pipeline.domain.rules import Rules
 from pipeline.engine.batch import Batch
 from pipeline.partition import partition_of
 from pipeline.stitch.process import PAUSE, Stitch
-from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, INBOX, REJECTED, TIMELINES, TOUCHPOINT_SCORES
+from pipeline.topics import CUSTOMER_SCORES, EVIDENCE, INBOX, REJECTED, TALLIES, TIMELINES, TOUCHPOINT_SCORES
 from pipeline.wire import Codec
-from tests.fakes import FakeBatch, FakeRecord
+from tests.fakes import FakeBatch, FakeRecord, Sent
 from tests.interactions import NOON, SCORING, made
 from tests.policies import POLICY
 
@@ -70,6 +70,16 @@ def run(
         pass
     batch.commit()
     return batch
+
+
+def published(batch: FakeBatch) -> list[Sent]:
+    """All that a batch published but the tallies, which count whatever comes."""
+    return [each for each in batch.sent if each.topic != TALLIES.name]
+
+
+def held(batch: FakeBatch) -> list[bytes]:
+    """The keys of a state but those of the tallies."""
+    return [key for key in batch.data if key[:1] != tallies.PREFIX]
 
 
 def sent(batch: FakeBatch, topic: str) -> list[dict[str, Any]]:
@@ -169,7 +179,7 @@ def test_repeats_in_one_batch_and_in_the_next_are_stored_once() -> None:
     before = run([event(), event(offset=1)])
     assert len(before.to(TIMELINES.name)) == 1
     batch = run([event(offset=2)], before=before)
-    assert batch.sent == []
+    assert published(batch) == []
 
 
 @pytest.mark.parametrize(
@@ -238,7 +248,7 @@ def elsewhere(namespace: str = "customer") -> str:
 def test_what_was_written_to_the_wrong_partition_goes_home() -> None:
     stranger = elsewhere()
     batch = run([event(identifiers={"customer": stranger, "device": "d"})])
-    assert batch.data == {}
+    assert held(batch) == []
     [passed_on] = batch.to(INBOX.name)
     assert (passed_on.partition, passed_on.key) == (
         partition_of(f"customer:{stranger}", PARTITIONS),
@@ -274,6 +284,38 @@ def test_the_inbox_comes_first() -> None:
     assert {e["event_id"] for e in shown} == {"e0", "e1", "theirs"}
 
 
+def test_every_record_is_tallied_where_it_ends() -> None:
+    stranger = elsewhere()
+    before = run([event(), event(offset=1), event(event_id="e2", channel="phone", topic="interactions.phone")])
+    batch = run(
+        [
+            event(event_id="e3", offset=2),
+            record(b"junk", offset=4),  # one offset held no record
+            event(offset=5, identifiers={"customer": stranger}),
+        ],
+        [Misfiled(made(event_id="e4")), Misfiled(made(f"customer:{stranger}"))],
+        before,
+    )
+    assert sent(batch, TALLIES.name) == [
+        {
+            "channel": "web",
+            "partition": HOME,
+            "partitions": PARTITIONS,
+            "read_to": 6,
+            "gaps": 1,
+            "received": 5,
+            "rekeyed_in": 2,
+            "rekeyed_out": 2,
+            "stored": 3,
+            "duplicates": 1,
+            "rejected": 1,
+            "refused": 0,
+        }
+    ]
+    assert [each.key for each in batch.to(TALLIES.name)] == [f"web|{HOME}".encode()]
+    assert [each.key for each in before.to(TALLIES.name)] == [f"web|{HOME}".encode(), f"phone|{HOME}".encode()]
+
+
 def test_broken_messages_are_set_aside_too() -> None:
     batch = FakeBatch(HOME, [record(b"junk", INBOX.name, 3), record(None, INBOX.name, 4)])
     for _ in stitch().process(batch):
@@ -302,7 +344,7 @@ def test_what_was_erased_is_dropped_and_counted_and_its_rows_leave_no_key() -> N
     assert (row.key, row.value) == (f"customer:1|{NOON // 86_400_000}|1".encode(), None)
     known = dropped()
     batch = run([event(type="goal_completed", identifiers={"customer": "1", "device": "d"})], before=erased)
-    assert batch.sent == []
+    assert published(batch) == []
     assert dropped() == known + 1
     assert not [key for key in batch.data if b"customer:1" in key]
 
@@ -314,7 +356,7 @@ def test_profiles_are_known_by_the_seal_they_are_given() -> None:
 
 def test_a_worker_without_a_state_remembers_who_was_erased() -> None:
     recalled = Recalled({name("customer:1"): Erasure(NOON + 10, False, 1)})
-    assert run([event()], recalled=recalled).sent == []
+    assert published(run([event()], recalled=recalled)) == []
 
 
 def test_watchers_hear_of_changes_after_the_commit() -> None:
