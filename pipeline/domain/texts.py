@@ -1,8 +1,9 @@
 """Personal data in texts: found, and replaced by a word that says what stood there.
 
-Found are e-mail addresses, phone numbers, card numbers (by their check digit) and bank accounts (IBAN, by its country's
-length and checksum), also where they are percent-encoded, in full-width digits or with invisible characters in them.
-Not found is what only a reader would know: names, streets, numbers written in words.
+Found are e-mail addresses, phone numbers, card numbers (by their check digit) and bank accounts (see `accounts`), also
+where they are percent-encoded, in full-width digits or with invisible characters in them. Phone numbers are those with
++ or 00 before them, and those of the region as people write them at home. Not found is what only a reader would know:
+names, streets, numbers written in words, and numbers of other countries without their prefix.
 
 There are two kinds of text. In a *free* one any run of digits that the region's phones can have is a phone number. A
 *code* (an id, a name, an order's number) may be digits for reasons of its own: there a phone number is one with + or 00
@@ -30,7 +31,9 @@ from urllib.parse import unquote
 
 import phonenumbers
 
-EMAIL, PHONE, CARD, BANK, NUMBER = "[e-mail]", "[phone]", "[card]", "[bank]", "[number]"
+from pipeline.domain.accounts import without_accounts
+
+EMAIL, PHONE, CARD, NUMBER = "[e-mail]", "[phone]", "[card]", "[number]"
 
 CHECKS_MAX = 8  # of phone numbers in one text, some 0.1 ms each
 CARD_CHECKS_MAX = 64  # in one text, 2 µs each
@@ -39,17 +42,6 @@ GROUPS_MAX = 24  # of digits in one run; a longer one is replaced whole
 PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 7, 15  # E.164 allows no more
 CARD_DIGITS_MIN, CARD_DIGITS_MAX = 13, 19  # ISO/IEC 7812
 CACHE_ENTRIES = 4_096  # of codes, 32 MB if all were as long as a text can be
-
-#: ISO 13616: how long an account number of each country is.
-_IBAN_CHARS = {
-    each[:2]: int(each[2:])
-    for each in (  # noqa: SIM905  a table of 85 entries, not a list of literals
-        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
-        "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 "
-        "LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 "
-        "QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
-    ).split()
-}
 
 _BETWEEN = r"[\s().\-/‐-―−]{0,3}"  # digits of one phone number
 # A pattern that begins with a set of characters, and looks behind it, is searched for three times as fast.
@@ -71,7 +63,6 @@ _NO_WORD = bytes(n for n in range(128) if not chr(n).isalnum() and n != 95)
 _SOME_DIGITS, _MANY_DIGITS = b"0000000", b"000000000"  # the least of a phone number, and of a bank account within it
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _EMAIL = re.compile(r"[\w.!#$%*+'^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,63})")
-_IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d\d(?=[ -]?[A-Za-z0-9])")
 _ABROAD = re.compile(rf"(?:\+|(?<![\w-])00(?=\s?[1-9]))[\s(]{{0,2}}\d(?:{_BETWEEN}\d){{6,}}")
 _RUN = re.compile(rf"(?<![^\W_])\(?\d(?:{_BETWEEN}\d){{6,}}(?![^\W_xX])")
 _RUN_IN_CODE = re.compile(rf"(?<![\w-])\(?\d(?:{_BETWEEN}\d){{6,}}(?![\w-])")
@@ -82,6 +73,7 @@ _DAY = re.compile(
 )
 _VERSION = re.compile(r"\D\d(?:\D|\Z)")  # a lone digit within: people write one before a number, software anywhere
 _CARD_GAPS = frozenset(" -")
+_CARD_GROUPS = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3)})  # as printed: then also with . and /
 _CARD_BEGINS = {13: "4", 14: "3", 15: "3"}  # by its digits, of the networks that people pay with
 _CARD_BEGINS_ELSE = "23456"
 
@@ -187,7 +179,7 @@ def _replaced(text: str, region: str, run: re.Pattern[str], code: bool) -> str:
     checks, plan = _Checks(region), _plan(region)
     if "@" in text:
         text = _EMAIL.sub(EMAIL, text)
-    text = _without_accounts(text)
+    text = without_accounts(text)
     text = _ABROAD.sub(lambda found: _without_abroad(found[0], checks), text)
 
     def card(part: _Part) -> bool:
@@ -199,25 +191,6 @@ def _replaced(text: str, region: str, run: re.Pattern[str], code: bool) -> str:
     text = run.sub(lambda found: _without(found[0], CARD, CARD_DIGITS_MAX, checks, card), text)
     digits_max = PHONE_DIGITS_MAX + len(plan.trunk)
     return run.sub(lambda found: _without(found[0], PHONE, digits_max, checks, national), text)
-
-
-def _without_accounts(text: str) -> str:
-    """The text with each IBAN replaced."""
-    parts, done = [], 0
-    for found in _IBAN.finditer(text):
-        start = found.start()
-        size = _IBAN_CHARS.get(text[start : start + 2].upper())
-        whole = _ACCOUNT[size].match(text, start) if size and start >= done else None
-        if whole and _is_account(whole[0]):
-            parts += [text[done:start], BANK]
-            done = whole.end()
-    return "".join(parts) + text[done:]
-
-
-def _is_account(text: str) -> bool:
-    """Whether an IBAN's checksum is right (ISO 7064, mod 97-10)."""
-    plain = "".join(filter(str.isalnum, text)).upper()
-    return int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1
 
 
 class _Part(NamedTuple):
@@ -256,9 +229,15 @@ def _is_card(part: _Part, checks: _Checks) -> bool:
     return (
         size >= CARD_DIGITS_MIN
         and part.digits[0] in _CARD_BEGINS.get(size, _CARD_BEGINS_ELSE)
-        and _CARD_GAPS.issuperset(_DIGITS.sub("", part.text))
+        and (_CARD_GAPS.issuperset(_DIGITS.sub("", part.text)) or _is_printed(part.text))
         and checks.card(part.digits)
     )
+
+
+def _is_printed(text: str) -> bool:
+    """Whether the digits stand in groups as on a card, with the same sign between them."""
+    groups = tuple(len(each) for each in _DIGITS.findall(text))
+    return groups in _CARD_GROUPS and len(set(_NOT_DIGITS.findall(text))) == 1
 
 
 def _without_abroad(run: str, checks: _Checks) -> str:
@@ -302,6 +281,3 @@ def _plan(region: str) -> _Plan:
     ]
     lengths = known.general_desc.possible_length if known.general_desc else ()
     return _Plan(frozenset(lengths), trunk, bool(trunk) and 2 * sum(needed) > len(needed))
-
-
-_ACCOUNT = {size: re.compile(rf"(?:[ -]?[A-Za-z0-9]){{{size}}}(?![^\W_])") for size in frozenset(_IBAN_CHARS.values())}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.domain.accounts import is_routing
 from pipeline.domain.texts import GROUPS_MAX, holds, masked, masked_code
 
 # A text, the region, what becomes of it as a free text, and what as a code.
@@ -47,6 +48,17 @@ REPLACED = [
     ("gb29nwbk60161331926819", "US", "[bank]", ...),
     ("AB12 GB29NWBK60161331926819", "US", "AB12 [bank]", ...),
     ("id-NO93-8601-1117-947", "US", "id-[bank]", ...),
+    ("sort code 20-00-00, account 55779911", "GB", "sort code [bank], account [bank]", ...),
+    ("Sort Code: 200000 55779911 please", "GB", "Sort Code: [bank] [bank] please", ...),
+    ("acct 12345678, S/C 20 00 00", "GB", "acct [bank], S/C [bank]", ...),
+    ("BLZ 370 400 44 Konto 0532 0130 00", "DE", "BLZ [bank] Konto [bank]", ...),
+    ("Kontonummer: 532013000, Bankleitzahl 37040044", "DE", "Kontonummer: [bank], Bankleitzahl [bank]", ...),
+    ("BSB 062-000 Account no. 1234 5678", "AU", "BSB [bank] Account no. [bank]", ...),
+    ("routing number 021000021 account number 9876543210", "US", "routing number [bank] account number [bank]", ...),
+    ("account 123456789 / 021000021", "US", "account [bank] / [bank]", ...),
+    ("my bank account is 1234567", "US", "my bank account is [bank]", ...),
+    ("4111.1111.1111.1111", "US", "[card]", ...),
+    ("4111/1111/1111/1111, 3782.822463.10005", "US", "[card], [card]", ...),
 ]
 
 KEPT = [
@@ -69,6 +81,13 @@ KEPT = [
     ("Größe 42, für 12 Personen", "DE"),
     ("", "US"),
     ("12345678", "ZZ"),  # no region
+    ("I cannot see order 4711-20231114 in my account", "US"),
+    ("my account 47112023 does not work", "US"),  # the shop's
+    ("account 021000021", "US"),  # may be the shop's too
+    ("routing 123456789", "US"),  # a wrong checksum
+    ("pay by bank, order 123456789, account manager 555", "US"),
+    ("4111.1111/1111.1111", "US"),  # no card is written like that
+    ("10.20.1111.1111.4444", "US"),
 ]
 
 
@@ -131,6 +150,21 @@ def test_cleaning_again_changes_nothing(text: str) -> None:
         for region in ("US", "DE"):
             once = clean(text, region)
             assert clean(once, region) == once
+
+
+@given(st.lists(st.sampled_from([*"0123456789 ,-[]", "account ", "sort code ", "routing ", "021000021", "bank"])))
+def test_cleaning_what_speaks_of_banks_again_changes_nothing(parts: list[str]) -> None:
+    once = masked("".join(parts), "GB")
+    assert masked(once, "GB") == once
+
+
+def test_what_stands_behind_a_sort_code_is_an_account_only_right_behind_it() -> None:
+    assert masked("sort code 20-00-00 is wrong, order 47112023", "GB") == "sort code [bank] is wrong, order 47112023"
+
+
+def test_what_a_routing_number_is() -> None:
+    assert all(map(is_routing, ("021000021", "026009593", "322271627", "111000025")))
+    assert not any(map(is_routing, ("021000022", "991000021", "02100002", "0210000211")))
 
 
 @given(st.integers(8, 2_000))
