@@ -1,133 +1,53 @@
 """Personal data planted in every field of events on every channel, by every way in, and looked for wherever it must not
-be: in the keys of Kafka's records, in the topics that hold none, in logs, metrics and decoded rows of ClickHouse.
+be: in the keys of Kafka's records, in the topics that hold none, in logs, metrics and decoded rows of ClickHouse, and
+in whatever names a page or says where to go: paths, links, headers. Looked for before and after somebody was erased.
 
 Where it may be is declared: the values of the channels' topics (events as they were sent), of interactions.rejected
-(the same, set aside), and of the worker's state and inbox (what who serves the person sees).
+(the same, set aside), and of the worker's state and inbox (what who serves the person sees). The name of somebody who
+works here may be there, and nowhere else but on the desk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
+import http.client
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pipeline.domain.interaction import CHANNELS, NAMESPACES
-from pipeline.settings import REPO
 from pipeline.wire import Codec, header
+from tests.integration.planting import (
+    AGENT_NEEDLE,
+    NEEDLES,
+    PLANTS,
+    SCHEMAS,
+    events,
+    found_in,
+    leaves,
+    refused,
+)
 from tests.system.product import Product, eventually, running
 
-NOW = 1_763_805_600_000  # 2025-11-22 10:00:00 UTC
-SCHEMAS = REPO / "schemas"
 CODEC = Codec(SCHEMAS)
-
-#: What is planted, and what is looked for, in letters and digits alone: no spelling hides it.
-PLANTS = {
-    "address": ("Zq.Planted@nobody.example", "zqplanted"),
-    "number": ("+1 202 555 0187", "2025550187"),
-    "E.164": ("+4915123456789", "15123456789"),
-    "national": ("(415) 555-0163", "4155550163"),
-    "card": ("4111 1111 1111 1111", "4111111111111111"),
-    "account": ("DE89 3704 0044 0532 0130 00", "370400440532013000"),
-}
-NEEDLES = [needle for _, needle in PLANTS.values()]
+PURPOSE = {"Throughline-Purpose": "test"}
+ERASED = "c-1-phone"  # a customer with an event of every field
 DECLARED = {
     "interactions.rejected",
     "stitch.changelog",
     "profiles.inbox",
     *(f"interactions.{each}" for each in CHANNELS),
 }
-KNOWN_TYPES = (
-    *("searched", "page_viewed", "product_viewed", "order_placed", "order_returned", "goal_started", "goal_completed"),
-    *("identified", "profile_updated", "preference_set", "call_ringing", "call_ended", "chat_ended", "survey_answered"),
-    *("complaint_opened", "complaint_closed", "compliment_given", "delivery_promised", "consent_changed"),
-)
-OBSERVED = ("goal_completed", "complaint_opened")  # an answer would outrank what they say, and nobody have a score
-LISTED = ("query", "page", "product", "product_name", "order_id", "comment", "text", "reason", "complaint_id", "name")
-
-
-def planted(channel: str, plant: str, mark: str, kind: str = "") -> dict[str, Any]:
-    """An event with the plant in every text that the schema has, names of entries included; of a known type or not."""
-    schema = json.loads((SCHEMAS / "avro" / f"interaction_{channel}.avsc").read_text())
-    fields = {field["name"]: field["type"] for field in schema["fields"]}
-    details = {
-        field["name"]: f"{plant} {mark}" if field["type"][1] == "string" else None
-        for field in fields["details"][1]["fields"]
-    }
-    texts = {name: f"{plant} {mark}" for name, type_ in fields.items() if type_ == "string"}
-    return {
-        **texts,
-        "type": kind or texts["type"],
-        "occurred_at": NOW,
-        "identifiers": {"customer": f"c-{mark}"},
-        "items": [{"product": plant, "quantity": 1.0, "price": 1.0, "name": f"for {plant}"}],
-        "answer": None if kind in OBSERVED else {"question": plant, "value": 1.0, "min": 0.0, "max": 10.0},
-        "measures": {plant: 1.0, "amount": 2.0},
-        "properties": {plant: plant, "ordinary": plant, **dict.fromkeys(LISTED, f"it is {plant}, really")},
-        "consent": {"service": True},
-        "details": details,
-    }
-
-
-def events() -> Iterator[tuple[str, dict[str, Any]]]:
-    """(channel, event): every plant on every channel, and as every identifier."""
-    for n, (plant, _) in enumerate(PLANTS.values()):
-        for channel in CHANNELS:
-            yield channel, planted(channel, plant, f"{n}-{channel}")
-        for kind in KNOWN_TYPES:
-            yield "web", planted("web", plant, f"{n}-{kind}", kind)
-        for namespace in NAMESPACES:
-            value = {"email": PLANTS["address"][0], "phone": PLANTS["E.164"][0]}.get(namespace, plant)
-            alone = planted("phone", plant, f"{n}-as-{namespace}", "call_ringing")
-            yield "phone", alone | {"identifiers": {namespace: value}}
-            yield (
-                "web",
-                planted("web", plant, f"{n}-with-{namespace}")
-                | {"identifiers": {"customer": f"c-{n}", namespace: value}},
-            )
-
-
-def refused() -> Iterator[tuple[str, dict[str, Any]]]:
-    """(channel, event): what the pipeline sets aside, with the plant where the trouble is."""
-    for n, (plant, _) in enumerate(PLANTS.values()):
-        event = planted("web", plant, f"{n}-refused")
-        for changes in (
-            {"consent": {plant: True}},
-            {"identifiers": {plant: plant}},
-            {"identifiers": {"phone": f"{plant} {plant} {plant}"}},
-            {"properties": {plant: "x" * 9_000}},
-            {"measures": {plant: float("inf")}},
-            {"details": {**event["details"], "url": "x" * 9_000 + plant}},
-            {"session_id": f"{plant}\n"},
-            {"touchpoint": f"{plant} " * 30},
-        ):
-            yield "web", event | changes
-
-
-def found_in(text: str) -> list[str]:
-    """The needles in a text, in any spelling."""
-    squeezed = re.sub(r"[\W_]", "", unquote(text)).lower()
-    return [needle for needle in NEEDLES if needle in squeezed]
-
-
-def leaves(value: Any) -> Iterator[str]:
-    """Every text and number in a decoded row, names included."""
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield str(name)
-            yield from leaves(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from leaves(each)
-    else:
-        yield str(value)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +58,103 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         _ask(product)
         eventually(lambda: _all_is_there(product, *sent_in_all(sent)), 60)
         yield product
+
+
+@dataclass
+class Page:
+    """An answer of the desk: what names it, and where it leads."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: str
+    links: list[str] = field(default_factory=list)
+
+    @property
+    def location(self) -> str:
+        return dict(self.headers).get("location", "")
+
+
+class Browser:
+    """Somebody at the desk, who follows no redirect by themselves."""
+
+    def __init__(self, product: Product) -> None:
+        self.seen: list[Page] = []
+        self._port = product.http_port
+        self._cookie = ""
+        token = product.command("sign-in").stdout.strip().rpartition("token=")[2]
+        cookie = dict(self.go("GET", f"/desk/sign-in?token={token}").headers)["set-cookie"]
+        self._cookie = cookie.partition(";")[0]
+
+    def go(self, method: str, path: str, **form: str) -> Page:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": self._cookie}
+        try:
+            connection.request(method, path, urlencode(form) if form else None, headers)
+            answer = connection.getresponse()
+            body = answer.read().decode()
+        finally:
+            connection.close()
+        links = re.findall(r'(?:href|src|action|data-(?:path|person|asked))="([^"]*)"', body)
+        page = Page(answer.status, [(name.lower(), value) for name, value in answer.getheaders()], body, links)
+        self.seen.append(page)
+        return page
+
+
+@pytest.fixture(scope="module")
+def pages(product: Product) -> list[Page]:
+    """The desk's pages: found by every plant, and wherever they lead."""
+    browser = Browser(product)
+    browser.go("GET", "/desk")
+    wanted: list[str] = []
+    for plant, _ in PLANTS.values():
+        for text in (plant, *(f"{namespace}:{plant}" for namespace in NAMESPACES)):
+            found = browser.go("POST", "/desk/search", q=text)
+            wanted += (
+                [found.location] if found.status == 303 else [each for each in found.links if "customers/" in each]
+            )
+    wanted += [f"/desk/customers/customer:c-{n}-phone" for n in range(len(PLANTS))]
+    for path in dict.fromkeys(wanted):
+        card = browser.go("GET", path)
+        assert card.status == 200, path
+        for link in dict.fromkeys(each for each in card.links if each.startswith(("/desk/identity", "/desk/older"))):
+            assert browser.go("GET", link.replace("&amp;", "&")).status == 200, link
+    return browser.seen
+
+
+@dataclass
+class Erased:
+    """What somebody was told, and what became of them."""
+
+    lines: list[dict[str, Any]]
+    said: list[str]  # all that else was answered
+    records: list[Any]  # of Kafka, afterwards
+
+
+@pytest.fixture(scope="module")
+def erased(product: Product, records: list[Any], pages: list[Page]) -> Erased:
+    """Export and erase somebody, with plants in the reasons, and refuse to erase those who are nobody for certain."""
+    assert records
+    assert pages
+    said, lines = [], list[dict[str, Any]]()
+    for plant, _ in PLANTS.values():
+        asked = {"id": f"customer:{ERASED}", "reason": f"asked by {plant}"}
+        told = product.ask("POST", "/v1/privacy/export", asked, key="admin")
+        lines = [json.loads(line) for line in told.text.splitlines()]
+        for namespace in ("email", "phone"):
+            asked = {"id": {"namespace": namespace, "value": plant}, "reason": f"says {plant}"}
+            said.append(product.ask("POST", "/v1/privacy/erase", asked, key="admin").text)
+    asked = {"id": f"customer:{ERASED}", "reason": f"says {PLANTS['address'][0]}"}
+    url = product.ask("POST", "/v1/privacy/erase", asked, key="admin").json["status_url"]
+
+    def finished() -> Any:
+        told = product.ask("GET", url, key="admin")
+        assert told.json["state"] == "finished", told.json["steps"]
+        return told
+
+    said += [url, eventually(finished, 60).text]
+    headers = {"Throughline-Purpose": f"for {PLANTS['number'][0]}"}
+    said.append(product.ask("GET", "/v1/identity/orders", key="admin", headers=headers).text)
+    return Erased(lines, said, asyncio.run(_records(product)))
 
 
 def sent_in_all(sent: list[tuple[str, bool]]) -> tuple[int, int]:
@@ -200,6 +217,9 @@ def _ask(product: Product) -> None:
             product.ask("POST", "/v1/context", {"keys": keys, "purpose": f"for {plant}"[:64]}, key="read")
         order = {"from": {"namespace": "customer", "value": plant}, "into": "customer:c-0", "reason": f"says {plant}"}
         product.ask("POST", "/v1/identity/join", order, key="admin")
+        for path in ("identity", "timeline"):  # keyed forms only may stand there: these are refused
+            answer = product.ask("GET", f"/v1/customers/{quote(f'phone:{plant}')}/{path}", key="read", headers=PURPOSE)
+            assert answer.status == 400
 
 
 def _all_is_there(product: Product, stored: int, aside: int) -> bool:
@@ -253,20 +273,21 @@ def records(product: Product) -> list[Any]:
 
 def test_what_is_looked_for_would_be_found(records: list[Any]) -> None:
     """In the declared places it is, in every spelling: so the search works."""
-    for topic in ("interactions.web", "interactions.rejected", "stitch.changelog"):
+    for topic in ("interactions.phone", "interactions.rejected", "stitch.changelog"):
         values = [each.value.decode("latin-1") for each in records if each.topic == topic and each.value]
-        assert {needle for value in values for needle in found_in(value)} == set(NEEDLES), topic
+        named = {AGENT_NEEDLE} if topic != "interactions.rejected" else set()
+        assert {needle for value in values for needle in found_in(value)} == {*NEEDLES, *named}, topic
 
 
-def test_no_key_of_a_record_holds_any(records: list[Any]) -> None:
-    keyed = [each for each in records if each.key]
+def test_no_key_of_a_record_holds_any(records: list[Any], erased: Erased) -> None:
+    keyed = [each for each in (*records, *erased.records) if each.key]
     assert {each.topic for each in keyed} >= {"timelines", "identities", "stitch.changelog", "interactions.web"}
     held = [(each.topic, each.key) for each in keyed if found_in(each.key.decode("latin-1"))]
     assert not held
 
 
-def test_no_topic_but_the_declared_ones_holds_any(records: list[Any]) -> None:
-    others = [each for each in records if each.topic not in DECLARED]
+def test_no_topic_but_the_declared_ones_holds_any(records: list[Any], erased: Erased) -> None:
+    others = [each for each in (*records, *erased.records) if each.topic not in DECLARED]
     assert {each.topic for each in others} >= {
         "timelines",
         "identity.evidence",
@@ -280,6 +301,7 @@ def test_no_topic_but_the_declared_ones_holds_any(records: list[Any]) -> None:
     assert not [each.headers for each in records if each.headers and found_in(str(each.headers))]
 
 
+@pytest.mark.usefixtures("erased")
 def test_no_row_of_clickhouse_holds_any(product: Product) -> None:
     # A view that takes parameters shows what others do.
     known = (
@@ -296,6 +318,7 @@ def test_no_row_of_clickhouse_holds_any(product: Product) -> None:
     assert read > 500
 
 
+@pytest.mark.usefixtures("erased")
 def test_no_log_holds_any(product: Product) -> None:
     files = [path for path in (product.home / "logs").rglob("*") if path.is_file()]
     assert files
@@ -309,6 +332,7 @@ def test_no_log_holds_any(product: Product) -> None:
     assert not found_in("".join(product.printed))
 
 
+@pytest.mark.usefixtures("erased")
 def test_no_metric_holds_any(product: Product) -> None:
     told = product.ask("GET", "/metrics")
     assert "throughline" in told.text
@@ -319,6 +343,61 @@ def test_who_serves_the_person_sees_what_was_written(product: Product) -> None:
     """Cleaning is for analysis: the context shows the texts as they are."""
     shown = json.dumps(product.context("customer", "c-0-web"))
     assert "zqplanted" in found_in(shown)
+
+
+def unfolded(link: str) -> str:
+    """A link with what stands in it in base64, as places in a timeline do."""
+    query = urlsplit(link.replace("&amp;", "&")).query
+    told = [link]
+    for part in re.findall(r"[\w-]{16,}", unquote(query)):
+        try:
+            told.append(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode())
+        except (binascii.Error, UnicodeDecodeError):
+            continue
+    return " ".join(told)
+
+
+def test_no_link_or_header_of_the_desk_holds_any(pages: list[Page]) -> None:
+    assert len([each for each in pages if each.location]) > 10
+    links = [link for page in pages for link in page.links]
+    assert {urlsplit(link).path for link in links} >= {"/desk/search", "/desk/older", "/desk/identity"} - {
+        "/desk/older"
+    }
+    assert any('"' in unfolded(link) for link in links), "no place in a timeline was unfolded"
+    assert not [link for link in links if found_in(unfolded(link))]
+    assert not [header for page in pages for header in page.headers if found_in(str(header))]
+    assert any("zqplanted" in found_in(page.body) for page in pages), "whoever serves the person sees what was written"
+
+
+def test_who_somebody_is_is_told_without_any(product: Product) -> None:
+    seen = 0
+    for n in range(len(PLANTS)):
+        for customer in (f"c-{n}", f"c-{n}-phone"):
+            answer = product.ask("GET", f"/v1/customers/customer:{customer}/identity", key="read", headers=PURPOSE)
+            assert answer.status == 200
+            seen += sum(len(row["evidence"]) for row in answer.json["identifiers"])
+            assert not found_in(answer.text), answer.text
+            assert not found_in(str(answer.headers))
+    assert seen > len(PLANTS)
+
+
+def test_programs_are_told_of_nobody_who_works_here(product: Product, erased: Erased) -> None:
+    for n in range(len(PLANTS)):
+        if f"c-{n}-phone" != ERASED:
+            context = product.context("customer", f"c-{n}-phone")
+            assert "agent" in context["timeline"][0]["details"]
+            path = f"/v1/customers/customer:c-{n}-phone/timeline"
+            timeline = product.ask("GET", path, key="read", headers=PURPOSE).text
+            assert AGENT_NEEDLE not in found_in(json.dumps(context) + timeline)
+    told = json.dumps(erased.lines)
+    assert {"2025550187"} <= set(found_in(told)), "the person is told what they said"
+    assert AGENT_NEEDLE not in found_in(told)
+
+
+def test_what_is_said_of_an_erasure_holds_none(erased: Erased) -> None:
+    assert not [text for text in erased.said if found_in(text)]
+    assert erased.lines[-1]["value"]["complete"]
+    assert not [line["where"] for line in erased.lines if found_in(line["where"])]
 
 
 def test_names_of_folders_hold_none(product: Product) -> None:
