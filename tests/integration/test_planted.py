@@ -30,6 +30,7 @@ from pipeline.wire import Codec, header
 from tests.integration.planting import (
     AGENT_NEEDLE,
     NEEDLES,
+    NOW,
     PLANTS,
     SCHEMAS,
     events,
