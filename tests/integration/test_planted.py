@@ -12,14 +12,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import http.client
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -27,6 +26,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from pipeline.domain.interaction import CHANNELS, NAMESPACES
 from pipeline.wire import Codec, header
+from tests.integration.browsing import Browser, Page
 from tests.integration.planting import (
     AGENT_NEEDLE,
     NEEDLES,
@@ -59,46 +59,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         _ask(product)
         eventually(lambda: _all_is_there(product, *sent_in_all(sent)), 60)
         yield product
-
-
-@dataclass
-class Page:
-    """An answer of the desk: what names it, and where it leads."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: str
-    links: list[str] = field(default_factory=list)
-
-    @property
-    def location(self) -> str:
-        return dict(self.headers).get("location", "")
-
-
-class Browser:
-    """Somebody at the desk, who follows no redirect by themselves."""
-
-    def __init__(self, product: Product) -> None:
-        self.seen: list[Page] = []
-        self._port = product.http_port
-        self._cookie = ""
-        token = product.command("sign-in").stdout.strip().rpartition("token=")[2]
-        cookie = dict(self.go("GET", f"/desk/sign-in?token={token}").headers)["set-cookie"]
-        self._cookie = cookie.partition(";")[0]
-
-    def go(self, method: str, path: str, **form: str) -> Page:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": self._cookie}
-        try:
-            connection.request(method, path, urlencode(form) if form else None, headers)
-            answer = connection.getresponse()
-            body = answer.read().decode()
-        finally:
-            connection.close()
-        links = re.findall(r'(?:href|src|action|data-(?:path|person|asked))="([^"]*)"', body)
-        page = Page(answer.status, [(name.lower(), value) for name, value in answer.getheaders()], body, links)
-        self.seen.append(page)
-        return page
 
 
 @pytest.fixture(scope="module")
