@@ -70,11 +70,9 @@ def test_what_is_from_before_goes_and_what_is_from_afterwards_stays(client: Clie
         entry(identifier="customer:before", event_id="fast", occurred_at=START + 200, received_at=START + 99),
     )
     erasure = Erasure(START + 100, 1, frozenset({"customer:before"}))
-    assert erasing.remaining(client, str(client.database), erasure) == {
-        **dict.fromkeys((*(table.name for table in rows.TABLES), "consents", "migrations"), 0),
-        "interactions": 2,
-        "consents": 1,
-    }
+    left = erasing.remaining(client, str(client.database), erasure)
+    assert left.keys() == erasing.counts(client, str(client.database)).keys()
+    assert {table: n for table, n in left.items() if n} == {"interactions": 2, "consents": 1}
     assert erase(client, erasure) == {"interactions": 2, "consents": 1}
     assert events(client, "customer:before") == {"new"}
     assert events(client, "customer:before", "consents") == {"new"}
