@@ -117,7 +117,7 @@ async def test_without_a_registry_nothing_changes() -> None:
 async def test_what_is_registered_is_written_by_its_id_and_read_back(fake: FakeRegistry) -> None:
     codec, registry = codec_of(fake)
     await registry.register(written_by("stitch"))  # those in MessagePack and JSON have no schema
-    avro = {"timelines", "scores.customers", "scores.touchpoints", "interactions.rejected"}
+    avro = {"timelines", "scores.customers", "scores.touchpoints", "interactions.rejected", "tallies"}
     assert set(fake.asked) == {f"/api/subjects/{topic}-value/versions" for topic in avro}
     await registry.register([WEB])
     number = len(fake.answers) - 1
