@@ -44,6 +44,9 @@ LIVE_STREAMS = Gauge("throughline_live_streams", "Open live timelines.")
 ROWS_STORED = Counter(
     "throughline_rows_stored_total", "Rows that ClickHouse acknowledged; resent ones count again.", ["table"]
 )
+HOURS_SUMMED = Counter(
+    "throughline_hours_summed_total", "Hours that store summed up from cells; one that changed afterwards counts again."
+)
 STORE_SECONDS = Histogram(
     "throughline_store_seconds", "One insert into ClickHouse until its answer.", ["table"], buckets=_FAST_S
 )

@@ -40,6 +40,7 @@ MARKS = (
     *("question_ease_n", "question_ease_high", "question_ease_low"),
     *("enjoyment_n", "enjoyment_high", "enjoyment_low"),
     *("expected_n", "expected_met", "expected_gap_sum", "expected_gap_sum2"),
+    *("csat_sum2", "ces_sum2"),  # state knows marks by their place: new ones come last
 )
 MARK = {name: index for index, name in enumerate(MARKS)}
 THOUSANDTHS = 1_000
@@ -283,12 +284,14 @@ def _answered(metric: str, answer: Answer, share: float) -> tuple[int, ...]:
     """What an answer counts as, where its scale is the metric's own."""
     value, scale = answer.value, (answer.min, answer.max)
     if metric == "csat":
-        counted = {"n": 1, "satisfied": share >= SATISFIED_MIN, "sum": round(share * THOUSANDTHS)}
+        sums = {"sum": round(share * THOUSANDTHS), "sum2": round(share * share * THOUSANDTHS)}
+        counted = {"n": 1, "satisfied": share >= SATISFIED_MIN, **sums}
     elif metric == "nps" and scale == (0.0, 10.0):
         counted = {"n": 1, "promoters": value >= 9, "detractors": value <= 6}
     elif metric == "ces" and scale == (1.0, 7.0):
         forms = {"easy": value >= 5, "very_easy": value >= 6, "hard": value <= 3}
-        counted = {"n": 1, "sum": round(value * THOUSANDTHS), **forms}
+        sums = {"sum": round(value * THOUSANDTHS), "sum2": round(value * value * THOUSANDTHS)}
+        counted = {"n": 1, **sums, **forms}
     elif metric in ("needs_met", "question_ease", "enjoyment") and scale == (1.0, 5.0):
         counted = {"n": 1, "high": value >= 4, "low": value <= 2}
     else:

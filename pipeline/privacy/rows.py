@@ -94,11 +94,15 @@ IMPERSONAL = frozenset(
         "catalogue_settings",
         "catalogue_steps",
         "catalogue_touchpoints",
+        "contact_types",
         "erased_rows",
         "observations",
         "rejected",
         "tallies",
         "tallies_carried",
+        "touchpoint_changes",
+        "touchpoint_hours",
+        "touchpoint_hours_made",
         "touchpoint_scores",
     }
 )

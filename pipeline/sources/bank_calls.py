@@ -6,8 +6,9 @@
 - The call happened when it entered the voice response unit (VRU). `customer_id` 0 is an unknown caller: each such call
   is a visitor of its own.
 - What was not seen is left out: `vru_s` where the clocks contradict it, `wait_s` of a caller who never came to the
-  queue or an agent, `handle_s` of one whom nobody served. A PHANTOM call is no call: it stays on the timeline with its
-  outcome, its times are mere properties, and so it says nothing about how anyone was served.
+  queue or an agent, `handle_s` of one whom nobody served. Whom an AGENT has answered came to both, for however short.
+  A PHANTOM call is no call: it stays on the timeline with its outcome, its times are mere properties, and so it says
+  nothing about how anyone was served.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ ZONE = ZoneInfo("Asia/Jerusalem")
 DAY_S = 86_400
 NO_CLOCK = "0:00:00"  # a phase that did not take place; or midnight, where its duration is not 0
 NO_AGENT = "NO_SERVER"
+ANSWERED = "AGENT"
 PHANTOM = "PHANTOM"
 ROUNDED = re.compile(r"\d(\.\d+)?E\+\d\d", re.ASCII)
 
@@ -85,8 +87,9 @@ def _measures(row: dict[str, str], entered: int) -> dict[str, float]:
     """What was seen of the call's times, in seconds."""
     wait_s, handle_s = whole("q_time", row["q_time"]), whole("ser_time", row["ser_time"])
     queued = wait_s > 0 or row["q_start"] != NO_CLOCK
-    served = handle_s > 0 or row["ser_start"] != NO_CLOCK
-    phases = ["vru_exit", *(["q_exit"] if queued else []), *(["ser_exit"] if served else [])]
+    timed = handle_s > 0 or row["ser_start"] != NO_CLOCK
+    served = timed or row["outcome"] == ANSWERED
+    phases = ["vru_exit", *(["q_exit"] if queued else []), *(["ser_exit"] if timed else [])]
     seen = {"duration_s": max(_after(entered, _seconds(name, row[name])) for name in phases)}
     if not row["vru_time"].startswith("-"):
         seen["vru_s"] = whole("vru_time", row["vru_time"])

@@ -2,6 +2,8 @@
 
     records ──gather──► batch ──block──► block ──store──► acknowledged ──commit──► offsets
 
+and, beside it, the sums of hours that are over (`hours.py`).
+
 Guaranteed: offsets are committed only when ClickHouse has acknowledged the rows, so nothing is lost; a row carries
 the offset it came from, so what is sent again replaces itself. While ClickHouse is away each
 table holds two batches and reads nothing more. A record of our own that cannot be read, or rows that ClickHouse
@@ -23,7 +25,7 @@ from pipeline import keys, logs, metrics, wire
 from pipeline.domain.renaming import NOTHING_RENAMED, Renaming
 from pipeline.registry import Registry
 from pipeline.settings import Settings
-from pipeline.store import judging, reader, rows
+from pipeline.store import hours, judging, reader, rows
 from pipeline.store.reader import Batch, Limits, Reader, Rewinding
 from pipeline.store.rows import Block, Stored, Table
 from pipeline.store.writer import Writer, connect, is_transient
@@ -209,6 +211,7 @@ async def _serve(settings: Settings) -> None:
                     pump(table, source, outlet, codec, registry, settings.layout_epoch, stop, renaming, region)
                 )
             pumps.create_task(_say_ready(settings, rewinding, stop))
+            pumps.create_task(hours.keep(lambda: connect(settings, own_keys, settings.clickhouse_database), stop))
     finally:
         await consumer.stop()
         for outlet in outlets.values():

@@ -37,7 +37,7 @@ def erase(client: Client, erasure: Erasure) -> dict[str, int]:
     database = str(client.database)
     deleted = erasing.delete_erased(client, database, erasure)
     left = erasing.remaining(client, database, erasure)
-    assert left.keys() >= {table.name for table in rows.TABLES} | {"consents"}
+    assert left.keys() >= {table.name for table in rows.TABLES} | {"consents", "contacts"}
     assert not any(left.values()), left
     return {table: n for table, n in deleted.items() if n}
 
@@ -62,20 +62,23 @@ def events(client: Client, who: str, table: str = "interactions") -> set[str]:
 
 
 def test_what_is_from_before_goes_and_what_is_from_afterwards_stays(client: Client) -> None:
-    said(client, "customer:before", ("old", 99), ("new", 100), consent={"analysis": False}, type="profile_updated")
+    word = {"consent": {"analysis": False}, "type": "profile_updated"}
+    said(client, "customer:before", ("old", 99), ("new", 100), **word, contact="contact")
     said(client, "customer:else", ("old", 99))
     put(  # occurred afterwards by its clock, but received before
         client,
         rows.INTERACTIONS,
-        entry(identifier="customer:before", event_id="fast", occurred_at=START + 200, received_at=START + 99),
+        entry(identifier="customer:before", event_id="fast", occurred_at=START + 200, received_at=START + 99)
+        | {"contact": "self_service"},
     )
     erasure = Erasure(START + 100, 1, frozenset({"customer:before"}))
     left = erasing.remaining(client, str(client.database), erasure)
     assert left.keys() == erasing.counts(client, str(client.database)).keys()
-    assert {table: n for table, n in left.items() if n} == {"interactions": 2, "consents": 1}
-    assert erase(client, erasure) == {"interactions": 2, "consents": 1}
+    assert {table: n for table, n in left.items() if n} == {"interactions": 2, "consents": 1, "contacts": 2}
+    assert erase(client, erasure) == {"interactions": 2, "consents": 1, "contacts": 2}
     assert events(client, "customer:before") == {"new"}
     assert events(client, "customer:before", "consents") == {"new"}
+    assert events(client, "customer:before", "contacts") == {"new"}
     assert events(client, "customer:else") == {"old"}
     assert erase(client, erasure) == {}
 
@@ -243,8 +246,10 @@ def test_the_list_of_mutations_soon_names_nobody(client: Client) -> None:
     )
     assert "customer:" not in newest[0]
     sql = "SELECT name, create_table_query LIKE '%finished_mutations_to_keep = 1%' FROM system.tables WHERE name IN "
-    kept = asked(client, f"{sql} ('interactions', 'consents', 'identities', 'customer_scores', 'alerts', 'rejected')")
-    assert len(kept) == 6
+    kept = asked(
+        client, f"{sql} ('interactions', 'consents', 'contacts', 'identities', 'customer_scores', 'alerts', 'rejected')"
+    )
+    assert len(kept) == 7
     assert all(only_one for _, only_one in kept)
     assert 0 < erasing.lingers_s(client) < 3_600
 

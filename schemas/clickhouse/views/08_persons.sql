@@ -32,3 +32,13 @@ LEFT JOIN
 ) AS w ON w.who = p.person
 SETTINGS join_use_nulls = 0
 COMMENT 'Everybody who has interactions, known by name or not. identifiers: used by them, or known to be theirs.';
+
+ALTER TABLE persons
+    COMMENT COLUMN person 'the identifier that stands for them',
+    COMMENT COLUMN identifiers 'all that they used, or that are known to be theirs',
+    COMMENT COLUMN interactions 'how many',
+    COMMENT COLUMN sessions 'visits, calls and chats',
+    COMMENT COLUMN channels 'that they used',
+    COMMENT COLUMN first_seen 'when something was first heard of them',
+    COMMENT COLUMN last_seen 'when something was last heard of them',
+    COMMENT COLUMN ambiguous 'several persons may stand behind it';

@@ -2,22 +2,20 @@
 -- nothing about the spread.
 CREATE OR REPLACE VIEW touchpoint_hourly AS
 WITH
-${formulas}
+${formulas},
+${margins}
 SELECT
-    s.hour AS hour,
+    toTimeZone(s.hour, '${time_zone}') AS hour,
     s.touchpoint AS touchpoint,
     s.channel AS channel,
     s.definition AS definition,
 ${figures}
-FROM
-(
-    SELECT
-        toStartOfHour(q.window_start, '${time_zone}') AS hour,
-        q.touchpoint AS touchpoint,
-        q.channel AS channel,
-        max(q.definition) AS definition,
-${sums}
-    FROM touchpoint_quarters AS q
-    GROUP BY hour, q.touchpoint, q.channel
-) AS s
+FROM touchpoint_sums AS s
 COMMENT 'Per hour, touchpoint and channel: dimensions asked and observed apart, survey metrics and expectations; n, figure and 95 % interval each.';
+
+ALTER TABLE touchpoint_hourly
+    COMMENT COLUMN hour 'its start, by the clock of the business',
+    COMMENT COLUMN touchpoint 'where',
+    COMMENT COLUMN channel 'in which channel',
+    COMMENT COLUMN definition 'newest version of schemas/catalogue/scores.yaml that judged any of it',
+${figure_comments};

@@ -2,7 +2,8 @@
 -- nothing about the spread.
 CREATE OR REPLACE VIEW touchpoint_daily AS
 WITH
-${formulas}
+${formulas},
+${margins}
 SELECT
     s.day AS day,
     s.touchpoint AS touchpoint,
@@ -12,12 +13,19 @@ ${figures}
 FROM
 (
     SELECT
-        toDate(q.window_start, '${time_zone}') AS day,
+        toDate(q.hour, '${time_zone}') AS day,
         q.touchpoint AS touchpoint,
         q.channel AS channel,
         max(q.definition) AS definition,
 ${sums}
-    FROM touchpoint_quarters AS q
+    FROM touchpoint_sums AS q
     GROUP BY day, q.touchpoint, q.channel
 ) AS s
 COMMENT 'Per day, touchpoint and channel: dimensions asked and observed apart, survey metrics and expectations; n, figure and 95 % interval each.';
+
+ALTER TABLE touchpoint_daily
+    COMMENT COLUMN day 'by the clock of the business',
+    COMMENT COLUMN touchpoint 'where',
+    COMMENT COLUMN channel 'in which channel',
+    COMMENT COLUMN definition 'newest version of schemas/catalogue/scores.yaml that judged any of it',
+${figure_comments};

@@ -2,7 +2,8 @@
 -- nothing about the spread.
 CREATE OR REPLACE VIEW touchpoint_weekly AS
 WITH
-${formulas}
+${formulas},
+${margins}
 SELECT
     s.week AS week,
     s.touchpoint AS touchpoint,
@@ -12,12 +13,19 @@ ${figures}
 FROM
 (
     SELECT
-        toMonday(q.window_start, '${time_zone}') AS week,
+        toMonday(q.hour, '${time_zone}') AS week,
         q.touchpoint AS touchpoint,
         q.channel AS channel,
         max(q.definition) AS definition,
 ${sums}
-    FROM touchpoint_quarters AS q
+    FROM touchpoint_sums AS q
     GROUP BY week, q.touchpoint, q.channel
 ) AS s
 COMMENT 'Per week, from Monday on, touchpoint and channel: dimensions asked and observed apart, survey metrics and expectations; n, figure and 95 % interval each.';
+
+ALTER TABLE touchpoint_weekly
+    COMMENT COLUMN week 'its Monday, by the clock of the business',
+    COMMENT COLUMN touchpoint 'where',
+    COMMENT COLUMN channel 'in which channel',
+    COMMENT COLUMN definition 'newest version of schemas/catalogue/scores.yaml that judged any of it',
+${figure_comments};

@@ -1,6 +1,7 @@
 CREATE OR REPLACE VIEW channel_daily AS
 WITH
-${formulas}
+${formulas},
+${margins}
 SELECT
     s.day AS day,
     s.channel AS channel,
@@ -10,12 +11,19 @@ ${figures}
 FROM
 (
     SELECT
-        toDate(q.window_start, '${time_zone}') AS day,
+        toDate(q.hour, '${time_zone}') AS day,
         q.channel AS channel,
         uniqExact(q.touchpoint) AS touchpoints,
         max(q.definition) AS definition,
 ${sums}
-    FROM touchpoint_quarters AS q
+    FROM touchpoint_sums AS q
     GROUP BY day, q.channel
 ) AS s
 COMMENT 'Per day and channel, over all its touchpoints: n, figure and 95 % interval each.';
+
+ALTER TABLE channel_daily
+    COMMENT COLUMN day 'by the clock of the business',
+    COMMENT COLUMN channel 'the channel',
+    COMMENT COLUMN touchpoints 'touchpoints of it at which something happened',
+    COMMENT COLUMN definition 'newest version of schemas/catalogue/scores.yaml that judged any of it',
+${figure_comments};

@@ -18,7 +18,10 @@ FROM
         FROM identities_assigned
     ) AS w ON w.who = i.identifier
 ) AS c
-LEFT ANTI JOIN (SELECT person AS who FROM analysis_refused) AS refused ON refused.who = c.person
-WHERE NOT mapContains(c.consent, 'analysis') OR c.consent['analysis']
+LEFT ANTI JOIN
+(
+    SELECT person AS who, arrayJoin(if(everything, [''], browsers)) AS browser FROM analysis_refusals
+) AS refused ON refused.who = c.person AND (refused.browser = '' OR refused.browser = c.identifier)
+WHERE c.contact != '' AND (NOT mapContains(c.consent, 'analysis') OR c.consent['analysis'])
 SETTINGS join_use_nulls = 0
 COMMENT 'Contacts, and searches for help, with their person.';

@@ -1,4 +1,4 @@
--- What everybody's interactions with evidence say, in the last 28 days: made for the views of units and segments.
+-- What everybody's interactions with evidence say, today and in the 27 days before: made for the views of units and segments.
 CREATE OR REPLACE VIEW experiences_lately AS
 SELECT
     person,
@@ -6,19 +6,13 @@ SELECT
     toDate(occurred_at, '${time_zone}') AS day,
     touchpoint,
     channel,
-    identifier,
     effectiveness,
     ease,
     emotion,
     arrayAvg(arrayMap(x -> assumeNotNull(x), arrayFilter(x -> x IS NOT NULL, [effectiveness, ease, emotion]))) AS score,
     properties,
-    details,
-    arrayFilter(each -> each.2 != '', [
-        ('store', details['store']),
-        ('partner', details['partner']),
-        ('team', if(details['team'] != '', details['team'], if(details['agent'] != '', details['agent'], details['staff'])))
-    ]) AS units
+    details
 FROM interactions_by_person
-WHERE occurred_day >= today() - 29 AND occurred_at > now64(3) - INTERVAL 28 DAY
+WHERE occurred_at >= toStartOfDay(now64(3) - INTERVAL 27 DAY, '${time_zone}')
   AND (effectiveness IS NOT NULL OR ease IS NOT NULL OR emotion IS NOT NULL)
 COMMENT 'Interactions with evidence of the last 28 days, and their mean.';

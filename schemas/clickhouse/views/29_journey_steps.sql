@@ -1,29 +1,10 @@
--- Persons who met a touchpoint of a step in the last 28 days, and how many of them went on to a step that may follow, or
--- never came further. Who is met is in the catalogue; the last step of a journey has nothing to go on to.
+-- How many of the persons who met a touchpoint of a step in the last 28 days came to any step that may follow, at the
+-- same time or later than they first were at this one; the others have dropped off, or not come further yet. Which steps
+-- may follow, and who is met, is in the catalogue; the last step of a journey has nothing to go on to. The score is the
+-- mean of their experiences there. Which step they went on to: journey_edges.
 CREATE OR REPLACE VIEW journey_steps AS
 WITH
-    steps AS (
-        SELECT * FROM catalogue_steps FINAL WHERE version = (SELECT max(version) FROM catalogue_steps)
-    ),
-    met AS (
-        SELECT
-            person, journey, step,
-            min(occurred_at) AS first_at,
-            max(occurred_at) AS last_at,
-            count() AS interactions,
-            countIf(notEmpty(known)) AS experiences,
-            avgIf(arrayAvg(known), notEmpty(known)) AS score
-        FROM
-        (
-            SELECT
-                person, touchpoint, occurred_at,
-                arrayMap(x -> assumeNotNull(x), arrayFilter(x -> x IS NOT NULL, [effectiveness, ease, emotion])) AS known
-            FROM interactions_by_person
-            WHERE occurred_day >= today() - 29 AND occurred_at > now64(3) - INTERVAL 28 DAY
-        ) AS i
-        INNER JOIN (SELECT journey, step, arrayJoin(touchpoints) AS place FROM steps) AS s ON s.place = i.touchpoint
-        GROUP BY person, journey, step
-    )
+${formulas}
 SELECT
     s.journey AS journey,
     s.journey_name AS journey_name,
@@ -33,30 +14,62 @@ SELECT
     m.persons AS persons,
     m.interactions AS interactions,
     if(empty(s.next), NULL, m.went_on) AS went_on,
-    if(empty(s.next) OR m.persons = 0, NULL, m.went_on / m.persons) AS went_on_share,
+    if(empty(s.next), NULL, mean(m.persons, m.went_on)) AS went_on_share,
+    if(empty(s.next) OR m.persons = 0, NULL, greatest(wilson_middle(m.persons, m.went_on) - wilson_margin(m.persons, m.went_on), 0)) AS went_on_low,
+    if(empty(s.next) OR m.persons = 0, NULL, least(wilson_middle(m.persons, m.went_on) + wilson_margin(m.persons, m.went_on), 1)) AS went_on_high,
+    if(empty(s.next), NULL, m.persons - m.went_on) AS dropped_off,
+    if(empty(s.next), NULL, 1 - mean(m.persons, m.went_on)) AS dropped_off_share,
+    if(m.went_on = 0, NULL, m.median_s) AS median_s,
     m.experiences AS experiences,
-    if(m.experiences = 0, NULL, m.score) AS score
-FROM steps AS s
+    mean(m.experiences, m.score_sum) AS score,
+    if(m.experiences < 2, NULL, greatest(m.score_sum / m.experiences - margin(m.experiences, m.score_sum, m.score_sum2), 0)) AS score_low,
+    if(m.experiences < 2, NULL, least(m.score_sum / m.experiences + margin(m.experiences, m.score_sum, m.score_sum2), 100)) AS score_high
+FROM steps_current AS s
 LEFT JOIN
 (
     SELECT
-        a.journey AS journey,
-        a.step AS step,
-        uniqExact(a.person) AS persons,
-        sum(a.interactions) AS interactions,
-        countIf(b.later) AS went_on,
-        sum(a.experiences) AS experiences,
-        sumIf(a.score * a.experiences, a.experiences > 0) / experiences AS score
-    FROM met AS a
+        f.journey AS journey,
+        f.step AS step,
+        count() AS persons,
+        sum(f.interactions) AS interactions,
+        countIf(n.person != '') AS went_on,
+        quantileExactIf(0.5)(n.seconds, n.person != '') AS median_s,
+        sum(f.experiences) AS experiences,
+        sum(f.score_sum) AS score_sum,
+        sum(f.score_sum2) AS score_sum2
+    FROM steps_met AS f
     LEFT JOIN
     (
-        SELECT f.person AS person, f.journey AS journey, f.step AS step, max(t.last_at >= f.first_at) AS later
-        FROM met AS f
-        INNER JOIN (SELECT journey, step, arrayJoin(next) AS following FROM steps) AS e ON e.journey = f.journey AND e.step = f.step
-        INNER JOIN met AS t ON t.person = f.person AND t.journey = f.journey AND t.step = e.following
-        GROUP BY person, journey, step
-    ) AS b ON b.person = a.person AND b.journey = a.journey AND b.step = a.step
-    GROUP BY journey, step
+        SELECT
+            f.person AS person, f.journey AS journey, f.step AS step,
+            min(dateDiff('millisecond', f.first_at, arrayFirst(at -> at >= f.first_at, t.times))) / 1000 AS seconds
+        FROM (SELECT journey, step, arrayJoin(next) AS following FROM steps_current) AS e
+        INNER JOIN steps_met AS f ON f.journey = e.journey AND f.step = e.step
+        INNER JOIN steps_met AS t ON t.person = f.person AND t.journey = e.journey AND t.step = e.following
+        WHERE t.last_at >= f.first_at
+        GROUP BY f.person, f.journey, f.step
+    ) AS n ON n.person = f.person AND n.journey = f.journey AND n.step = f.step
+    GROUP BY f.journey, f.step
 ) AS m ON m.journey = s.journey AND m.step = s.step
 SETTINGS join_use_nulls = 0
-COMMENT 'Each step of each journey in the last 28 days: how many persons were there, how many went on, how it was.';
+COMMENT 'Each step of each journey in the last 28 days: how many persons were there, how many went on and how soon, how it was.';
+
+ALTER TABLE journey_steps
+    COMMENT COLUMN journey 'its id',
+    COMMENT COLUMN journey_name 'for people',
+    COMMENT COLUMN position 'of the step, from 1 on',
+    COMMENT COLUMN step 'its id',
+    COMMENT COLUMN step_name 'for people',
+    COMMENT COLUMN persons 'who were there in the last 28 days',
+    COMMENT COLUMN interactions 'at its touchpoints',
+    COMMENT COLUMN went_on 'persons who came to a step that may follow; null: none may',
+    COMMENT COLUMN went_on_share 'of the persons there',
+    COMMENT COLUMN went_on_low 'lower end of its 95 % interval (Wilson)',
+    COMMENT COLUMN went_on_high 'upper end of its 95 % interval (Wilson)',
+    COMMENT COLUMN dropped_off 'persons who did not, or not yet',
+    COMMENT COLUMN dropped_off_share 'of the persons there',
+    COMMENT COLUMN median_s 'half of those who went on did so within this time, seconds',
+    COMMENT COLUMN experiences 'interactions there that say something',
+    COMMENT COLUMN score 'mean of their scores, 0 to 100',
+    COMMENT COLUMN score_low 'lower end of its 95 % interval; null with fewer than 2',
+    COMMENT COLUMN score_high 'upper end of its 95 % interval; null with fewer than 2';

@@ -55,3 +55,25 @@ FROM
     GROUP BY person, complaint
 )
 COMMENT 'Each complaint with the time of each of its stages, the hours they took, and what is overdue.';
+
+ALTER TABLE complaint_times
+    COMMENT COLUMN person 'whose complaint',
+    COMMENT COLUMN complaint 'its id, or its issue',
+    COMMENT COLUMN issue 'what it is about',
+    COMMENT COLUMN touchpoint 'where it was received',
+    COMMENT COLUMN channel 'in which channel',
+    COMMENT COLUMN received_at 'when',
+    COMMENT COLUMN acknowledged_at 'when; null: not yet, or left out',
+    COMMENT COLUMN assessed_at 'when; null: not yet, or left out',
+    COMMENT COLUMN investigated_at 'when; null: not yet, or left out',
+    COMMENT COLUMN responded_at 'when; null: not yet, or left out',
+    COMMENT COLUMN closed_at 'when; null: it is open',
+    COMMENT COLUMN acknowledged_h 'hours from its receipt',
+    COMMENT COLUMN assessed_h 'hours from its receipt',
+    COMMENT COLUMN investigated_h 'hours from its receipt',
+    COMMENT COLUMN responded_h 'hours from its receipt',
+    COMMENT COLUMN closed_h 'hours from its receipt',
+    COMMENT COLUMN root_cause 'as it was closed',
+    COMMENT COLUMN next_step 'as it was closed',
+    COMMENT COLUMN age_h 'hours from its receipt to now',
+    COMMENT COLUMN overdue 'earliest stage that is past its time; empty: none';

@@ -36,3 +36,15 @@ FROM
 ) AS l
 GROUP BY l.channel, l.partition
 COMMENT 'What became of all that was received, per channel and partition: received + carried + rekeyed = stored + duplicates + rejected + erased + on_the_way.';
+
+ALTER TABLE ledger
+    COMMENT COLUMN channel 'the channel',
+    COMMENT COLUMN partition 'where its records were read and stored',
+    COMMENT COLUMN received 'records read',
+    COMMENT COLUMN carried 'from before counting began',
+    COMMENT COLUMN rekeyed 'came from other partitions, less what went to them',
+    COMMENT COLUMN stored 'events that are there',
+    COMMENT COLUMN duplicates 'copies of known events',
+    COMMENT COLUMN rejected 'could not be used',
+    COMMENT COLUMN erased 'deleted by an erasure, or kept out by one',
+    COMMENT COLUMN on_the_way 'counted, and not in ClickHouse yet';

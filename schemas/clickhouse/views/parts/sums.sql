@@ -41,4 +41,6 @@
         sum(q.expected_n) AS expected_n,
         sum(q.expected_met) AS expected_met,
         sum(q.expected_gap_sum) AS expected_gap_sum,
-        sum(q.expected_gap_sum2) AS expected_gap_sum2
+        sum(q.expected_gap_sum2) AS expected_gap_sum2,
+        sum(q.csat_sum2) AS csat_sum2,
+        sum(q.ces_sum2) AS ces_sum2
