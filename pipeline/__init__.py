@@ -6,6 +6,7 @@ Start reading here; this is the flow:
     stitch    a Faust agent files each interaction under its strongest identifier, keeps profiles, scores, rollups
     identify  a Faust agent decides who is who from the evidence, and tells the profiles
     store     timelines, identities, scores, observations → ClickHouse
+    alert     looks at ClickHouse's views for what people should look at, and keeps what they did about it
     serve     context, timeline, live stream, the desk: asked of the worker that owns the profile; a form for staff
 
 `topics` is the same flow as data; `domain` holds the rules, `engine` makes each batch happen once.

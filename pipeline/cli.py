@@ -21,6 +21,7 @@ PROCESSES = {
     "stitch": "pipeline.stitch.main",
     "identify": "pipeline.identify.main",
     "store": "pipeline.store.main",
+    "alert": "pipeline.alert.main",
     "http": "pipeline.http",
     "collect": "pipeline.collect.main",
     "serve": "pipeline.serve.main",

@@ -1,7 +1,7 @@
 """What processes ask each other: HTTP with JSON, a token in front, answers that say how far behind they are.
 
 A question is a POST with a JSON object; its handler gets it decoded. Where the process does not own what is asked for,
-it answers 421: whoever asks looks up the owner again.
+it answers 421: whoever asks looks up the owner again. `GET /metrics` gives the process's own metrics.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 from mode import Service
 
+from pipeline import metrics
 from pipeline.engine import NotMine
 
 TOKEN_HEADER = "Throughline-Worker-Token"  # noqa: S105  # its name
@@ -58,6 +59,7 @@ class Answering(Service):  # type: ignore[misc]  # mode is untyped
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         for path, (kind, answer) in self._questions.items():
             app.router.add_post(path, self._handler(kind, answer))
+        app.router.add_get("/metrics", _metrics)
         # Whoever waits for a change is cut off: serve asks the next owner.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
         await self._runner.setup()
@@ -87,6 +89,11 @@ class Answering(Service):  # type: ignore[misc]  # mode is untyped
             return web.Response(body=msgspec.json.encode(told), content_type="application/json")
 
         return handle
+
+
+async def _metrics(_: web.Request) -> web.Response:
+    """Of this process, without a token: they say nothing about anyone."""
+    return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 def problem(status: int, detail: str) -> web.Response:

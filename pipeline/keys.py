@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,7 @@ class Keys:
     worker_token: str = field(repr=False)  # between serve and the stitch workers
     session_key: str = field(repr=False)  # signs the desk's cookies
     sealing_key: bytes = field(default=b"", repr=False)  # for what is known of erased identifiers; never changes
+    webhook: str = field(default="", repr=False)  # signs what is sent to the webhook; whoever receives it needs it
     migrating_to: str = ""  # the identifier key that a migration, begun and not finished, makes the current one
 
 
@@ -57,6 +58,7 @@ def _new_keys() -> dict[str, object]:
         "read": f"read_{secrets.token_urlsafe(24)}",
         "admin": f"admin_{secrets.token_urlsafe(24)}",
         "public": f"public_{secrets.token_urlsafe(24)}",
+        "webhook": f"webhook_{secrets.token_urlsafe(32)}",
         "clickhouse": {"user": "throughline", "password": secrets.token_urlsafe(24)},
     }
 
@@ -71,28 +73,32 @@ def _new_secrets() -> dict[str, object]:
     }
 
 
+#: What older homes do not have.
+_ADDED_KEYS, _ADDED_SECRETS = ("public", "webhook"), ("sealing_key",)
+
+
 def load_or_create(settings: Settings) -> Keys:
     """The keys under the home, made when missing (several processes may ask at once). Raises BrokenKeys."""
     home = settings.home
     home.mkdir(parents=True, exist_ok=True)
     keys, hidden = home / "keys.json", home / "secrets.json"
-    if not (_has(keys, "public") and _has(hidden, "sealing_key")):
+    if not (_has(keys, _ADDED_KEYS) and _has(hidden, _ADDED_SECRETS)):
         with _locked(home):
-            _complete(hidden, "sealing_key", _new_secrets())
-            _complete(keys, "public", _new_keys())
+            _complete(hidden, _ADDED_SECRETS, _new_secrets())
+            _complete(keys, _ADDED_KEYS, _new_keys())
     return _parse(keys, hidden)
 
 
-def _has(path: Path, name: str) -> bool:
-    return path.exists() and name in _content(path)
+def _has(path: Path, names: Sequence[str]) -> bool:
+    return path.exists() and _content(path).keys() >= set(names)
 
 
-def _complete(path: Path, added: str, new: dict[str, object]) -> None:
-    """Make a file that is missing; add to one that is older than `added` what it is to have."""
+def _complete(path: Path, added: Sequence[str], new: dict[str, object]) -> None:
+    """Make a file that is missing; add to an older one what came later."""
     if not path.exists():
         _write(path, new)
-    elif added not in (content := _content(path)):
-        _write(path, {**content, added: new[added]})
+    elif missing := {name: new[name] for name in added if name not in _content(path)}:
+        _write(path, {**_content(path), **missing})
 
 
 def keyring(keys: Keys, placeholders: Placeholders = NO_PLACEHOLDERS) -> Keyring:
@@ -198,6 +204,7 @@ def _parse(keys: Path, hidden: Path) -> Keys:
         path = hidden
         private = json.loads(hidden.read_text())
         texts += [private["identifier_key"], private["worker_token"], private["session_key"], public["public"]]
+        texts += [public["webhook"]]
         identifier_keys = {name: bytes.fromhex(text) for name, text in private["identifier_keys"].items()}
         sealing_key, migrating_to = bytes.fromhex(private["sealing_key"]), str(private.get("migrating_to", ""))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -220,5 +227,6 @@ def _parse(keys: Path, hidden: Path) -> Keys:
         session_key=texts[7],
         public=texts[8],
         sealing_key=sealing_key,
+        webhook=texts[9],
         migrating_to=migrating_to,
     )

@@ -50,6 +50,20 @@ HOURS_SUMMED = Counter(
 STORE_SECONDS = Histogram(
     "throughline_store_seconds", "One insert into ClickHouse until its answer.", ["table"], buckets=_FAST_S
 )
+ALERTS_STANDING = Gauge("throughline_alerts_standing", "Alerts that are not resolved.", ["kind"])
+ALERT_CHANGES = Counter("throughline_alert_changes_total", "What became of alerts.", ["kind", "change"])
+ALERTS_HELD_BACK = Gauge(
+    "throughline_alerts_held_back", "Causes without an alert at the last look, because too many alerts stand already."
+)
+LOOK_SECONDS = Histogram(
+    "throughline_alert_look_seconds", "One look for causes of alerts.", buckets=(*_FAST_S, 10.0, 30.0)
+)
+WEBHOOK_REQUESTS = Counter(
+    "throughline_webhook_requests_total",
+    "Attempts to tell the webhook of an alert's change: delivered, retried (it failed, and is tried again), refused or "
+    "given_up (the change was not delivered).",
+    ["outcome"],
+)
 
 
 def exposition() -> bytes:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 REPO = Path(__file__).resolve().parent.parent
@@ -18,13 +19,15 @@ REPO = Path(__file__).resolve().parent.parent
 PORT = (0, 65_535)
 # Field → the smallest and largest number that makes sense; others are at least 0.
 BOUNDS = {
-    **dict.fromkeys(("http_port", "kafka_port", "clickhouse_port", "worker_port", "identify_port"), PORT),
+    **dict.fromkeys(("http_port", "kafka_port", "clickhouse_port", "worker_port", "identify_port", "alert_port"), PORT),
     "partitions": (1, 1_000),
     "replicas": (1, 9),
     "workers": (1, 64),
     "layout_epoch": (1, 32_767),  # with the offset's 48 bits it has to fit a signed 64-bit number
     "view_size": (1, 10_000),
     "now_minutes": (1, 1_440),
+    "alerts_every_s": (1, 3_600),
+    "webhook_hours": (1, 168),
 }
 
 
@@ -39,6 +42,17 @@ def _number(field_name: str, variable: str, text: str) -> int:
     if not least <= int(text) <= most:
         raise BadSetting(f"{variable} must be {least} to {most}, not {text}")
     return int(text)
+
+
+def _is_address(text: str) -> bool:
+    """Whether requests can be sent there."""
+    try:
+        url = urlsplit(text)
+        port_fits = url.port is None or url.port > 0
+    except ValueError:
+        return False
+    plain = text.isascii() and text.isprintable() and " " not in text
+    return plain and url.scheme in ("http", "https") and bool(url.hostname) and port_fits and url.username is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,10 @@ class Settings:
     worker: int = 0  # which of them this process is
     worker_port: int = 0  # where this worker answers queries
     identify_port: int = 0  # where identify does
+    alert_port: int = 0  # where alert does
+    alerts_every_s: int = 5  # between two looks for causes of alerts
+    webhook_url: str = ""  # where changes of alerts are sent to; empty: nowhere. The key `webhook` signs them
+    webhook_hours: int = 24  # for so long one change is tried to be delivered, then the next ones are
     layout_epoch: int = 1  # upper bits of every row's version; raised by a migration to other partitions
     phone_region: str = "US"  # for phone numbers without a country prefix
     view_size: int = 200  # interactions in a profile's view
@@ -104,6 +122,12 @@ class Settings:
         zone = given.get("time_zone")
         if zone is not None and zone not in available_timezones():
             raise BadSetting(f"THROUGHLINE_TIME_ZONE must be a zone such as Europe/Berlin, not {zone!r}")
+        webhook = str(given.get("webhook_url", ""))
+        if webhook and not _is_address(webhook):
+            raise BadSetting(
+                "THROUGHLINE_WEBHOOK_URL must be an address such as https://example.com/alerts, without user and "
+                "password: the signature says who sends"
+            )
         phone_region = given.get("phone_region")
         if phone_region is not None and not re.fullmatch("[A-Z]{2}", str(phone_region)):
             raise BadSetting(f"THROUGHLINE_PHONE_REGION must be two capitals such as US, not {phone_region!r}")

@@ -112,7 +112,10 @@ REJECTED = Topic(
     cleanup="compact,delete",
     retention_ms=90 * DAY_MS,
 )
-ALERTS = Topic("alerts", "alert_id", "alert", ("identify",), ("store",), cleanup="compact")
+ALERTS = Topic("alerts", "alert_id", "alert", ("identify", "alert"), ("store",), cleanup="compact")
+ALERT_ACTIONS = Topic(  # what people do about alerts
+    "alerts.actions", "alert_id", "json", ("serve",), ("alert",), partitions=1, retention_ms=7 * DAY_MS
+)
 OBSERVATIONS = Topic(
     "observations",
     "source, observation_id",
@@ -128,13 +131,20 @@ IDENTITY_ORDERS = Topic(
     "order_id",
     "json",
     ("identify",),
-    ("stitch", "identify"),
+    ("stitch", "identify", "alert"),
     cleanup="compact",
     partitions=1,
     read_whole=True,
 )
 ROUTES = Topic(
-    "routes", "partition number", "json", ("stitch",), ("serve",), cleanup="compact", partitions=1, read_whole=True
+    "routes",
+    "partition number",
+    "json",
+    ("stitch", "alert"),
+    ("serve",),
+    cleanup="compact",
+    partitions=1,
+    read_whole=True,
 )
 
 TOPICS: tuple[Topic, ...] = (
@@ -150,6 +160,7 @@ TOPICS: tuple[Topic, ...] = (
     TALLIES,
     REJECTED,
     ALERTS,
+    ALERT_ACTIONS,
     OBSERVATIONS,
     AUDIT,
     IDENTITY_ORDERS,

@@ -34,6 +34,7 @@ from pipeline.identify.process import Identify as Stage
 from pipeline.identify.queries import Queries as Explaining
 from pipeline.internal import Answering
 from pipeline.serve.access import Gate, Links, Sessions
+from pipeline.serve.alerting import Alerting
 from pipeline.serve.audit import Audit
 from pipeline.serve.history import HistoryAway
 from pipeline.serve.identify import Identify
@@ -312,6 +313,7 @@ def parts(
         routes=routes,
         workers=Workers(routes, TOKEN, Patience(**patience)) if patience else Workers(routes, TOKEN),
         identities=Identify(routes, TOKEN),
+        alerting=Alerting(routes, TOKEN),
         writer=writer,
         masked=MASKED,
         history=history or Memory(),

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     ABSURD_TIME = "absurd_time"
     OVERSIZE = "oversize"
     TOO_MANY_EVENTS = "too_many_events"
+    UNEXPLAINED_CLOSING = "unexplained_closing"
     BROKEN_AVRO = "broken_avro"
     UNKNOWN_SCHEMA = "unknown_schema"
     TOMBSTONE = "tombstone"
@@ -54,6 +55,8 @@ _MEANINGS: dict[Reason, str] = {
     Reason.ABSURD_TIME: "A time lies before 1990, or after 2099.",
     Reason.OVERSIZE: "The event or observation, one of its texts or one of its lists is too large.",
     Reason.TOO_MANY_EVENTS: "The request holds more events or observations than one request may.",
+    Reason.UNEXPLAINED_CLOSING: "A complaint is closed without its root cause or a next step: say both, in the "
+    "properties root_cause and next_step.",
     Reason.BROKEN_AVRO: "The bytes do not read as the schema that they name.",
     Reason.UNKNOWN_SCHEMA: "The bytes name no schema that Throughline knows for this topic.",
     Reason.TOMBSTONE: "The message has no value.",

@@ -12,9 +12,11 @@ since anybody may have sent it (`consent.vouched`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from pipeline.domain import complaints
 from pipeline.domain.consent import ANALYSIS, PURPOSES, SERVICE, SPEAKING, is_named, refuses
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.rules import Rules
@@ -28,6 +30,7 @@ ORDER_CHANGES = {
     "delivered": "delivered",
     "delivery_failed": "delivery failed",
 }
+Key = TypeVar("Key", bound=Hashable)
 CART = "cart"  # one for a person, whatever the channel: an order closes it
 
 
@@ -40,7 +43,8 @@ class Shelves:
     pieces: list[Piece] = field(default_factory=list)  # oldest first
     orders: dict[str, Interaction] = field(default_factory=dict)  # order → its order_placed
     order_changes: dict[str, Interaction] = field(default_factory=dict)  # order → the last word on it
-    complaints: dict[str, Interaction] = field(default_factory=dict)  # complaint → the last word on it
+    complaints: dict[str, Interaction] = field(default_factory=dict)  # complaint → the last word that decides on it
+    stages: dict[tuple[str, str], Interaction] = field(default_factory=dict)  # (type, complaint) → the last such word
     goals: dict[str, Interaction] = field(default_factory=dict)  # goal → the last word on it
     traits: dict[str, Interaction] = field(default_factory=dict)  # name → profile_updated
     preferences: dict[str, Interaction] = field(default_factory=dict)  # option → preference_set
@@ -56,6 +60,7 @@ class Shelves:
         result.update(p.event for p in self.pieces)
         for shelf in (self.orders, self.order_changes, self.complaints, self.goals, self.traits, self.preferences):
             result.update(event(x) for x in shelf.values())
+        result.update(event(x) for x in self.stages.values())
         result.update(event(x) for x in (*self.consent.values(), *self.browsers.values()))
         return result
 
@@ -98,7 +103,7 @@ class Shelves:
         def is_shown(named: tuple[str, str, str]) -> bool:
             return named not in self.refused and named[0] not in silent
 
-        def shown(shelf: dict[str, Interaction]) -> dict[str, Interaction]:
+        def shown(shelf: dict[Key, Interaction]) -> dict[Key, Interaction]:
             return {key: x for key, x in shelf.items() if is_shown(event(x))}
 
         return Shelves(
@@ -108,6 +113,7 @@ class Shelves:
             orders=shown(self.orders),
             order_changes=shown(self.order_changes),
             complaints=shown(self.complaints),
+            stages=shown(self.stages),
             goals=shown(self.goals),
             traits=shown(self.traits),
             preferences=shown(self.preferences),
@@ -164,10 +170,21 @@ def order_id(interaction: Interaction) -> str:
     return interaction.properties.get("order_id") or str(interaction.details.get("order", ""))
 
 
-_OPENING = frozenset({"goal_started", "complaint_opened", "complaint_updated"})
+def stage(shelves: Shelves, complaint: str) -> str:
+    """The furthest stage that an open complaint has reached since it was closed last."""
+    closed = shelves.stages.get((complaints.CLOSED, complaint))
+    for kind in reversed(complaints.BETWEEN):
+        word = shelves.stages.get((kind, complaint))
+        if word is not None and (closed is None or position(word) > position(closed)):
+            return complaints.STAGES[kind]
+    return complaints.STAGES[complaints.OPENED]
 
 
-def _put(shelf: dict[str, Interaction], key: str, x: Interaction, size: int) -> None:
+_TOLD_APART = (*complaints.BETWEEN, complaints.CLOSED)  # of these the last word of each type
+_OPENING = frozenset({"goal_started", complaints.OPENED, complaints.UPDATED})
+
+
+def _put(shelf: dict[Key, Interaction], key: Key, x: Interaction, size: int) -> None:
     """Interactions come newest first: the first of a key stays."""
     if len(shelf) < size:
         shelf.setdefault(key, x)
@@ -212,8 +229,11 @@ def _goal(shelves: Shelves, x: Interaction, rules: Rules) -> None:
 
 
 def _complaint(shelves: Shelves, x: Interaction, rules: Rules) -> None:
-    key = x.properties.get("complaint_id") or x.issue or x.about or x.event_id
-    _put(shelves.complaints, key, x, 2 * rules.complaints)
+    key = complaints.key(x)
+    if x.type in complaints.DECIDING:
+        _put(shelves.complaints, key, x, 2 * rules.complaints)
+    if x.type in _TOLD_APART:
+        _put(shelves.stages, (x.type, key), x, 2 * rules.complaints * len(_TOLD_APART))
 
 
 def _traits(shelves: Shelves, x: Interaction, rules: Rules) -> None:
@@ -233,9 +253,7 @@ _PLACES: dict[str, Callable[[Shelves, Interaction, Rules], None]] = {
     "goal_started": _goal,
     "goal_completed": _goal,
     "goal_abandoned": _goal,
-    "complaint_opened": _complaint,
-    "complaint_updated": _complaint,
-    "complaint_closed": _complaint,
+    **dict.fromkeys((*complaints.DECIDING, *complaints.BETWEEN), _complaint),
     "profile_updated": _traits,
     "preference_set": _preferences,
 }

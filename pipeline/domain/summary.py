@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipeline.domain.complaints import CLOSED_WITH
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.shelves import order_id
 
@@ -168,6 +169,13 @@ def _about(words: str) -> Callable[[Interaction], str]:
     return say
 
 
+def _closed(x: Interaction) -> str:
+    said = _about("Complaint closed")(x)
+    cause, step = (x.properties.get(name, "") for name in CLOSED_WITH)
+    reasons = [f"{words} {_quoted(text)}" for words, text in (("cause", cause), ("next", step)) if text]
+    return f"{said} ({', '.join(reasons)})" if reasons else said
+
+
 def _updated(x: Interaction) -> str:
     names = ", ".join(sorted(x.properties))
     return f"Updated {_cut(names)}" if names else "Updated the profile"
@@ -206,6 +214,10 @@ _WORDS: dict[str, Callable[[Interaction], str]] = {
     "survey_answered": _survey,
     "complaint_opened": _about("Complained"),
     "complaint_updated": _about("Added to a complaint"),
-    "complaint_closed": _about("Complaint closed"),
+    "complaint_acknowledged": _about("Complaint acknowledged"),
+    "complaint_assessed": _about("Complaint assessed"),
+    "complaint_investigated": _about("Complaint investigated"),
+    "complaint_responded": _about("Complaint answered"),
+    "complaint_closed": _closed,
     "compliment_given": _about("Gave a compliment"),
 }

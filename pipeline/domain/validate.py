@@ -7,6 +7,8 @@ that does is replaced by a keyed hash, so that copies stay copies and what refer
 
 Decisions
 - 2026-11-24 A weaker identifier that the source may not link is kept as a claim: it may be right, and shows nothing.
+- 2026-11-26 A complaint is not closed without its root cause and a next step: what nobody learnt from will come again.
+  A closing that was taken before this rule is refused where history is read again.
 - 2026-11-24 Consent to a purpose that the policy does not list is refused: who asked for it believes that it is kept.
 
 The event is a dict with the Avro schema's field names, times in milliseconds; its types are already sure, from the
@@ -21,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.domain import texts
+from pipeline.domain import complaints, texts
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, NAMESPACES, Answer, Interaction, Item
 from pipeline.domain.policy import DEFAULT, Policy
@@ -89,6 +91,8 @@ def interaction(
     properties: dict[str, str] = get("properties") or _NONE
     if properties:
         _check_texts("properties", properties)
+    if kind == complaints.CLOSED and (missing := complaints.missing(kind, properties)):
+        raise Rejected(Reason.UNEXPLAINED_CLOSING, f"properties.{missing}")
     details = _details(given) if (given := get("details")) else _NONE
     consent: dict[str, bool] = get("consent") or _NONE
     if consent and not policy.purposes.issuperset(consent):

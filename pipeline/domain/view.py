@@ -24,7 +24,7 @@ from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import Scores, scores
 from pipeline.domain.scoring import DIMENSIONS
-from pipeline.domain.shelves import ORDER_CHANGES, Shelves, arrange, is_open, order_id
+from pipeline.domain.shelves import ORDER_CHANGES, Shelves, arrange, is_open, order_id, stage
 from pipeline.domain.slices import persons
 from pipeline.domain.state import Reading
 from pipeline.domain.summary import amount, pieces, summary
@@ -277,7 +277,8 @@ def _goals(shelves: Shelves, now_ms: int) -> Iterator[Json]:
 def _complaints(shelves: Shelves, now_ms: int) -> Iterator[Json]:
     for key, x in shelves.complaints.items():
         if is_open(x):
-            yield {"complaint_id": key, "issue": x.issue, "summary": summary(x), **_when(x, now_ms)}
+            said = {"complaint_id": key, "issue": x.issue, "stage": stage(shelves, key), "summary": summary(x)}
+            yield said | _when(x, now_ms)
 
 
 def _last_order(shelves: Shelves, now_ms: int) -> Json | None:

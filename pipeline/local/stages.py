@@ -39,7 +39,7 @@ def services(settings: Settings) -> list[Stage]:
 
 
 def stages(settings: Settings, shop: bool) -> list[Stage]:
-    """The product itself: the stitch workers, identify, store, http; and the demo shop when asked for."""
+    """The product itself: the stitch workers, identify, store, alert, http; and the demo shop when asked for."""
     result = []
     for number in range(settings.workers):
         port = ports.free_port(settings.host)
@@ -49,6 +49,8 @@ def stages(settings: Settings, shop: bool) -> list[Stage]:
     own = replace(settings, identify_port=port)
     result.append(Stage("identify", own, (port,), _marked(settings, "identify")))
     result.append(Stage("store", settings, (), _marked(settings, "store")))
+    port = ports.free_port(settings.host)
+    result.append(Stage("alert", replace(settings, alert_port=port), (port,), _marked(settings, "alert")))
     result.append(
         Stage(
             "http",

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -18,6 +18,7 @@ from pipeline import kafka, keys
 from pipeline.local.home import StackFile, attached
 from pipeline.settings import Settings
 from pipeline.store.writer import connect
+from pipeline.topics import ALERTS, TOPICS, Topic
 
 ANSWER_S_MAX = 20.0
 _BOUNDS = {"max_execution_time": int(ANSWER_S_MAX)}
@@ -42,7 +43,7 @@ def read(settings: Settings) -> Status:
         status.troubles.append(f"No stack runs in {settings.home}. `throughline up` starts one.")
         return status
     try:
-        status.lags = asyncio.run(asyncio.wait_for(kafka.lags(settings), ANSWER_S_MAX))
+        status.lags = asyncio.run(asyncio.wait_for(kafka.lags(settings, _read(settings)), ANSWER_S_MAX))
     except (KafkaError, TimeoutError, OSError) as error:
         status.troubles.append(f"Kafka at {settings.bootstrap} does not answer: {error!r}")
     try:
@@ -51,6 +52,12 @@ def read(settings: Settings) -> Status:
         first_line = str(error).splitlines()[0][:200]
         status.troubles.append(f"ClickHouse at {settings.clickhouse} does not answer: {first_line}")
     return status
+
+
+def _read(settings: Settings) -> list[Topic]:
+    """The topics, with who is told of them outside."""
+    more = ("webhook",) if settings.webhook_url else ()
+    return [replace(each, readers=(*each.readers, *more)) if each == ALERTS else each for each in TOPICS]
 
 
 def show(status: Status) -> None:

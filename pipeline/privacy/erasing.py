@@ -40,7 +40,7 @@ from pipeline.topics import Topic
 #: What `store` reads of what may be about a person.
 STORED = (topics.TIMELINES, topics.IDENTITIES, topics.CUSTOMER_SCORES, topics.ALERTS, topics.REJECTED)
 #: Topics of which single records are taken back here; of the others their writers do that.
-TAKEN_BACK = (topics.CUSTOMER_SCORES.name, topics.REJECTED.name)
+TAKEN_BACK = (topics.CUSTOMER_SCORES.name, topics.REJECTED.name, topics.ALERTS.name)
 AGAIN_FROM = "stored"  # where looking through everything finds something
 IDS_ASKED_MAX = 1_000  # of identify, one by one, beside its changelog, which is read whole
 ASKED_AT_ONCE = 8
@@ -164,6 +164,7 @@ class Erasing:
     async def _stored(self) -> None:
         kafka, wait_s = self._means.kafka, self._patience.step_s
         groups = {"store": STORED, "stitch": (topics.INBOX,), "identify": (topics.EVIDENCE,)}
+        groups |= {"alert": (topics.ALERT_ACTIONS,)}
         self._ends = {group: await kafka.ends(read) for group, read in groups.items()}
         for group, ends in self._ends.items():
             await kafka.reached(group, ends, wait_s)

@@ -16,7 +16,7 @@ STEPS = {
     "decided": "identify has accepted the request, and said whom it concerns",
     "profiles": "every profile concerned has erased, and everybody concerned knows whose the rest is",
     "stored": "whatever was on its way when the profiles had erased has arrived in ClickHouse",
-    "taken_back": "dead letters and score rows are taken back from their topics",
+    "taken_back": "dead letters, score rows and alerts are taken back from their topics",
     "tables": "ClickHouse's rows are deleted",
     "trimmed": "topics between the stages hold nothing older any more",
     "verified": "every place was looked through, and nothing was found",

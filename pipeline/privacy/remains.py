@@ -192,7 +192,7 @@ class Scores(Avro):
 
 
 class Alerts(Avro):
-    """What people were told of: that an identifier stands alone, for instance."""
+    """What people were told of: a severe experience, for instance. One is from before where what it is about is."""
 
     def __init__(self, scope: Scope, codec: Codec) -> None:
         how = "each alert decoded, the newest of each"
@@ -200,8 +200,10 @@ class Alerts(Avro):
 
     def holds(self, record: Mapping[str, Any]) -> str:
         """See Avro."""
-        from_before = record["opened_at"] < self.scope.before
-        return "alert" if from_before and record["subject"] in self.scope.whole else ""
+        signs = (record["opened_at"], record["since"])
+        from_before = min(sign for sign in signs if sign is not None) < self.scope.before
+        named = (record["subject"], record["person"], record["identifier"])
+        return "alert" if from_before and not self.scope.whole.isdisjoint(named) else ""
 
 
 class Looked(msgspec.Struct, frozen=True):

@@ -59,8 +59,14 @@ CONTACTS = Table(
     "identifier IN {ids:Array(String)}",
     {"occurred_day": "Date", "identifier": "String", "source": "String", "event_id": "String"},
 )
+COMPLAINTS = Table(
+    "complaints",
+    "complaint",
+    "identifier IN {ids:Array(String)}",
+    {"occurred_day": "Date", "identifier": "String", "source": "String", "event_id": "String"},
+)
 #: Interactions, and tables that hold copies of them: of a shared identifier some of the rows are a person's.
-PARTLY = (INTERACTIONS, CONSENTS, CONTACTS)
+PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS)
 TABLES = (
     INTERACTIONS,
     Table(
@@ -78,7 +84,13 @@ TABLES = (
     ),
     CONSENTS,
     CONTACTS,
-    Table("alerts", "alert", "subject IN {ids:Array(String)}", {"alert_id": "String"}),
+    COMPLAINTS,
+    Table(
+        "alerts",
+        "alert",
+        "hasAny([subject, person, identifier], {ids:Array(String)})",
+        {"alert_id": "String"},
+    ),
     Table(
         "audit",
         "audit entry",

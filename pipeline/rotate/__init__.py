@@ -9,7 +9,7 @@ Guarantees
 - The command may be killed at any point and run again. What it has done stays done: each record is renamed with all
   that depends on it in one transaction (Kafka), or put in anew before it is deleted (ClickHouse).
 - From its first change until its last, `migrating_to` in secrets.json is set, and no stage starts.
-- Nobody works beside it: it takes over the transactional ids of stitch and identify, so that a worker that was
+- Nobody works beside it: it takes over the transactional ids of stitch, identify and alert, so that a worker that was
   overlooked can commit nothing more.
 
 It deliberately does not retire a key: identifiers under a later key are derived through the earlier ones, so all of

@@ -79,8 +79,9 @@ async def _rename_kafka(settings: Settings, keyring: Keyring, progress: Progress
     registry = Registry(settings.schema_registry, codec)
     await registry.register(tuple(topic for topic in TOPICS if topic.schema in codec.names))
     async with AsyncExitStack() as stack:
-        identify, *others = await asyncio.gather(
+        identify, _, *others = await asyncio.gather(
             _fenced(stack, settings, "identify-0"),
+            _fenced(stack, settings, "alert"),
             *(_fenced(stack, settings, f"stitch-{number}") for number in range(settings.partitions)),
         )
         workers = dict(enumerate(others))

@@ -2,7 +2,8 @@
 
 Asks the stitch worker that owns a profile, and identify (one hop), never keeps profiles itself. `api`, `identity` and
 `desk` are the outside, `lookup` says who is meant, `workers`, `identify` and `routing` find whoever knows, `live`
-watches, `calls` knows who is ringing, `orders` lets people decide about identity, `audit` keeps who looked at whom.
+watches, `calls` knows who is ringing, `orders` lets people decide about identity, `alerts` and `alerting` show what
+alert keeps and pass on what people do about it, `audit` keeps who looked at whom.
 `observe` is a form in which staff say what they see of a touchpoint.
 
 Decisions

@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from pipeline import metrics, problems
-from pipeline.serve import api, desk, docs, identity, observe
+from pipeline.serve import alerts, api, desk, docs, identity, observe
+from pipeline.serve.alerting import AlertAway
 from pipeline.serve.audit import Unaudited
 from pipeline.serve.identify import IdentifyAway
 from pipeline.serve.pages import Pages
@@ -44,11 +45,13 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await parts.workers.open()
         await parts.identities.open()
+        await parts.alerting.open()
         try:
             async with beside():
                 yield
         finally:
             parts.streams.end()
+            await parts.alerting.close()
             await parts.identities.close()
             await parts.workers.close()
 
@@ -65,6 +68,7 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     pages = Pages(parts)
     app.include_router(api.router(parts))
     app.include_router(identity.router(parts))
+    app.include_router(alerts.router(parts))
     app.include_router(api.operations(parts))
     app.include_router(desk.router(parts, pages))
     app.include_router(observe.router(parts, pages))
@@ -88,6 +92,11 @@ def _trouble(app: FastAPI) -> None:
     async def identify_away(_: Request, error: IdentifyAway) -> Response:
         detail = "identify, which knows who is who, did not answer in time; it is started again within seconds."
         return problems.answer(problems.unavailable("identify_away", detail))
+
+    @app.exception_handler(AlertAway)
+    async def alert_away(_: Request, error: AlertAway) -> Response:
+        detail = "alert, which keeps them, did not answer in time; it is started again within seconds."
+        return problems.answer(problems.unavailable("alert_away", detail))
 
     @app.exception_handler(Unaudited)
     async def unaudited(_: Request, error: Unaudited) -> Response:

@@ -106,7 +106,10 @@ def card(answer: Mapping[str, Any], identifier: str, names: Names) -> dict[str, 
         "searches": [_looked(each, names) for each in now["searches"]],
         "viewed": [_looked(each, names) for each in now["viewed"]],
         "goals": [_open(each, _goal(each), names) for each in now["open_goals"]],
-        "complaints": [_open(each, each["issue"] or each["summary"], names) for each in now["open_complaints"]],
+        "complaints": [
+            _open(each, each["issue"] or each["summary"], names) | {"stage": each["stage"]}
+            for each in now["open_complaints"]
+        ],
         "order": _order(now["last_order"], names),
         "preferences": [(words(str(key)), str(value)) for key, value in sorted(now["preferences"].items())],
         "scores": [_score(answer["scores"][key], label, asks) for key, label, asks in SCORES],

@@ -20,6 +20,7 @@ from pipeline.keys import Keys, keyring, load_or_create
 from pipeline.listening import options
 from pipeline.registry import Registry
 from pipeline.serve.access import Gate, Links, Sessions
+from pipeline.serve.alerting import Alerting
 from pipeline.serve.app import create_app
 from pipeline.serve.audit import Audit
 from pipeline.serve.follow import follow_calls, follow_routes
@@ -60,6 +61,7 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         routes=routes,
         workers=Workers(routes, keys.worker_token),
         identities=Identify(routes, keys.worker_token),
+        alerting=Alerting(routes, keys.worker_token),
         writer=writer,
         masked=masked,
         history=history,

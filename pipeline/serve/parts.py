@@ -12,6 +12,7 @@ from pipeline.domain.reasons import Rejected
 from pipeline.domain.staff import Staff
 from pipeline.problems import bad_request
 from pipeline.serve.access import Gate, Links, Principal, Sessions
+from pipeline.serve.alerting import Alerting
 from pipeline.serve.audit import Audit
 from pipeline.serve.calls import Call, Calls
 from pipeline.serve.history import History
@@ -40,6 +41,7 @@ class Parts:
     routes: Routes
     workers: Workers
     identities: Identify
+    alerting: Alerting
     writer: Writer
     masked: Callable[[str], str]  # takes from a text what must not be kept in clear
     history: History

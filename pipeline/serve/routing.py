@@ -1,4 +1,5 @@
-"""Which worker owns which partition number, and where identify answers, as they published it. The last word counts."""
+"""Which worker owns which partition number, and where identify and alert answer, as they published it. The last word
+counts."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from pipeline.serve.changes import Signal
 
 #: What identify says for a number: it owns the one partition of identity.evidence, and no profiles.
 IDENTIFY = -1
+ALERT = -2  # and what alert says
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -29,16 +31,16 @@ class Routes:
         self.partitions = partitions
         self.changed = Signal()
         self._routes: dict[int, Route] = {}
-        self._identify: Route | None = None
+        self._single: dict[int, Route] = {}
 
     def see(self, value: bytes | None) -> None:
         """Take one record of the topic `routes`. Raises msgspec.DecodeError where it is none."""
         if value is None:
             return
         route = _route.decode(value)
-        if route.partition == IDENTIFY:
-            if route != self._identify:
-                self._identify = route
+        if route.partition in (IDENTIFY, ALERT):
+            if route != self._single.get(route.partition):
+                self._single[route.partition] = route
                 self.changed.fire()
         elif 0 <= route.partition < self.partitions and self._routes.get(route.partition) != route:
             self._routes[route.partition] = route
@@ -61,7 +63,16 @@ class Routes:
     @property
     def identify(self) -> str | None:
         """Where identify answers; None where it has not said so yet."""
-        return None if self._identify is None else self._identify.url
+        return self._url(IDENTIFY)
+
+    @property
+    def alert(self) -> str | None:
+        """Where alert does."""
+        return self._url(ALERT)
+
+    def _url(self, of: int) -> str | None:
+        route = self._single.get(of)
+        return None if route is None else route.url
 
     @property
     def complete(self) -> bool:

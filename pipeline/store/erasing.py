@@ -1,9 +1,9 @@
 """Taking out of ClickHouse what is of somebody who was erased, and looking whether anything is left.
 
 *Before* the erasure is a row of an interaction whose first sign (when it occurred, or was received) is earlier, an
-assignment that identify gave earlier, an alert that was opened earlier, and a score of an earlier day or without
-evidence. What is from afterwards stays. Rows that a newer version has replaced count as well: what is looked at is
-what is stored, not what queries see.
+assignment that identify gave earlier, an alert that was opened earlier or is about something earlier, and a score of
+an earlier day or without evidence. What is from afterwards stays. Rows that a newer version has replaced count as well:
+what is looked at is what is stored, not what queries see.
 
 Call it when the sink has stored all that was published when the profiles had erased; it may be repeated.
 
@@ -40,9 +40,11 @@ _BEFORE = {
     "consents": _SINCE,
     "contacts": _SINCE,
     "identities": "assignment < {version:UInt64}",
-    "alerts": "opened_at < fromUnixTimestamp64Milli({before:Int64})",
+    "complaints": _SINCE,
+    "alerts": "least(opened_at, ifNull(since, opened_at)) < fromUnixTimestamp64Milli({before:Int64})",
 }
-_INTERACTIONS = ("interactions", "consents", "contacts")  # whoever is named there, the row is its identifier's
+#: Whoever is named there, the row is its identifier's.
+_INTERACTIONS = ("interactions", "consents", "contacts", "complaints")
 _WHOLE = ("identities", "alerts")  # whoever is named there in whatever column, the row goes
 #: Columns in which somebody else's interaction may name them → what is left of it.
 _SCRUBBED = {

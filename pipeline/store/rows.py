@@ -277,7 +277,22 @@ ALERTS = Table(
     topic=topics.ALERTS.name,
     schema=topics.ALERTS.schema,
     who="subject",
-    columns=_fields("alert_id", "kind", "subject", "reason", "opened_at", "closed_at"),
+    columns=_fields(
+        *(
+            "alert_id",
+            "kind",
+            "subject",
+            "reason",
+            "opened_at",
+            "closed_at",
+            "state",
+            "cause",
+            "touchpoint",
+            "identifier",
+        ),
+        *("person", "since", "owner", "deputy", "what_to_do", "value", "low", "high", "n", "acknowledged_at"),
+        *("acknowledged_by", "escalated_at", "note", "resolved_by", "resolution", "ceased_at", "updated_at"),
+    ),
     tombstones=Tombstones("alert_id", "alert_id", value=str, who=lambda key: key.partition("|")[2]),
 )
 OBSERVATIONS = Table(

@@ -33,10 +33,24 @@ STAFF = ("agent", "staff", "extension")
 KNOWN_TYPES = (
     *("searched", "page_viewed", "product_viewed", "order_placed", "order_returned", "goal_started", "goal_completed"),
     *("identified", "profile_updated", "preference_set", "call_ringing", "call_ended", "chat_ended", "survey_answered"),
-    *("complaint_opened", "complaint_closed", "compliment_given", "delivery_promised", "consent_changed"),
+    *("complaint_opened", "complaint_acknowledged", "complaint_closed", "compliment_given", "delivery_promised"),
+    "consent_changed",
 )
 OBSERVED = ("goal_completed", "complaint_opened")  # an answer would outrank what they say, and nobody have a score
-LISTED = ("query", "page", "product", "product_name", "order_id", "comment", "text", "reason", "complaint_id", "name")
+LISTED = (
+    "query",
+    "page",
+    "product",
+    "product_name",
+    "order_id",
+    "comment",
+    "text",
+    "reason",
+    "complaint_id",
+    "name",
+    "root_cause",
+    "next_step",
+)
 
 
 def planted(channel: str, plant: str, mark: str, kind: str = "") -> dict[str, Any]:

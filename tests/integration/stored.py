@@ -69,3 +69,9 @@ def cell(start: int, partition: int, definition: int, values: Sequence[float], i
                 f"{d}_{kind}_sum2": float(sum(x * x for x in of)),
             }
     return record
+
+
+def alert(**given: Any) -> dict[str, Any]:
+    """A record of the schema `alert`, with what it says by default."""
+    never = ("closed_at", "since", "value", "low", "high", "acknowledged_at", "escalated_at", "ceased_at")
+    return dict.fromkeys(rows.ALERTS.columns, "") | dict.fromkeys(never) | {"n": 0, "updated_at": 0} | given

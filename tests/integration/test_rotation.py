@@ -110,6 +110,12 @@ def alert(subject: str) -> bytes:
     return CODEC.encode("alert", said | {"opened_at": NOW, "closed_at": None})
 
 
+def severe(who: str) -> bytes:
+    """An alert about somebody, whose id does not name them."""
+    about = {"identifier": who, "person": who, "touchpoint": "doorstep", "cause": "doorstep/d", "state": "open"}
+    return CODEC.encode("alert", {"alert_id": "severe-1", "kind": "severe", "opened_at": NOW, **about})
+
+
 async def publish(settings: Settings, sent: Sequence[tuple[str, bytes]]) -> None:
     async with kafka.producer(settings) as producer:
         for topic, value in sent:
@@ -186,6 +192,7 @@ async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> N
         await publish_messages(settings, topics.EVIDENCE, "o1", order)
         await publish_messages(settings, topics.AUDIT, "l1", looked_up("l1", first.seal(old)))
         await publish_messages(settings, topics.ALERTS, f"stands_alone|{old}", alert(old))
+        await publish_messages(settings, topics.ALERTS, "severe-1", severe(old))
         await settled(settings)
     await rows_erased(settings, stack.keys, erased)
     await adds_up(settings)
@@ -255,6 +262,8 @@ async def one_person(settings: Settings, client: Client, ring: Keyring, events: 
     looked_up = f"has(subjects, '{ring.seal(new).hex()}') AND has(shown, '{ring.seal(new).hex()}')"
     assert count(client, f"SELECT count() FROM audit FINAL WHERE {looked_up}") == 1
     assert count(client, f"SELECT count() FROM alerts FINAL WHERE subject = '{new}'") == 1
+    named = f"alert_id = 'severe-1' AND identifier = '{new}' AND person = '{new}'"
+    assert count(client, f"SELECT count() FROM alerts FINAL WHERE {named}") == 1
     # Counted once, also what was sent again and what has moved to another partition.
     assert count(client, "SELECT toInt64(sum(interactions)) FROM touchpoint_hourly") == events
     cells = "SELECT toInt64(sum(interactions)) FROM touchpoint_scores FINAL"

@@ -20,7 +20,7 @@ from pipeline.store import erasing, migrations, mutations, rows
 from pipeline.store.erasing import Erasure
 
 from ..unit.store.records import entry
-from .stored import START, asked, identity, put, score
+from .stored import START, alert, asked, identity, put, score
 
 names = count()
 
@@ -165,9 +165,14 @@ def test_scores_of_earlier_days_taken_back_or_replaced_go(client: Client) -> Non
     assert sorted(asked(client, sql)) == [("customer:other", 5.0), ("customer:s|1", 3.0)]
 
 
-def alert(subject: str, opened_at: int, closed_at: int | None = None) -> dict[str, Any]:
+def alone(subject: str, opened_at: int) -> dict[str, Any]:
     named = {"alert_id": f"stands_alone|{subject}", "kind": "stands_alone", "subject": subject, "reason": "too many"}
-    return {**named, "opened_at": opened_at, "closed_at": closed_at}
+    return alert(**named, opened_at=opened_at)
+
+
+def severe(name: str, identifier: str, person: str, opened_at: int, since: int | None) -> dict[str, Any]:
+    about = {"identifier": identifier, "person": person, "since": since, "touchpoint": "doorstep"}
+    return alert(alert_id=f"severe-{name}", kind="severe", opened_at=opened_at, **about)
 
 
 def rejected(offset: int) -> dict[str, Any]:
@@ -177,7 +182,7 @@ def rejected(offset: int) -> dict[str, Any]:
 
 def test_alerts_and_dead_letters_go(client: Client) -> None:
     put(
-        client, rows.ALERTS, alert("device:old", START - 1), alert("device:new", START), alert("device:else", START - 1)
+        client, rows.ALERTS, alone("device:old", START - 1), alone("device:new", START), alone("device:else", START - 1)
     )
     put(client, rows.REJECTED, *(rejected(n) for n in range(4)))
     letters = ["interactions.web/0/1", "interactions.web/0/3"]
@@ -185,6 +190,28 @@ def test_alerts_and_dead_letters_go(client: Client) -> None:
     assert erase(client, erasure) == {"alerts": 1, "rejected": 2}
     assert asked(client, "SELECT subject FROM alerts ORDER BY subject") == [("device:else",), ("device:new",)]
     assert asked(client, "SELECT offset FROM rejected ORDER BY offset") == [(0,), (2,)]
+
+
+def test_alerts_of_what_was_before_go_whenever_they_were_opened(client: Client) -> None:
+    put(
+        client,
+        rows.ALERTS,
+        severe("a", "customer:v", "customer:v", START + 900, START - 1),  # opened afterwards, of what was before
+        severe("b", "device:shared", "customer:v", START + 900, START - 1),
+        severe("c", "customer:v", "customer:v", START + 900, START),
+        severe("d", "customer:w", "customer:w", START - 9, START - 9),
+    )
+    assert erase(client, Erasure(START, 1, frozenset({"customer:v"}))) == {"alerts": 2}
+    left = asked(client, "SELECT alert_id FROM alerts WHERE kind = 'severe' ORDER BY alert_id")
+    assert left == [("severe-c",), ("severe-d",)]
+
+
+def test_words_on_complaints_go_with_the_interactions_they_are_copies_of(client: Client) -> None:
+    said(client, "customer:c", ("old", 99), ("new", 100), type="complaint_opened")
+    assert events(client, "customer:c", "complaints") == {"old", "new"}
+    erased = erase(client, Erasure(START + 100, 1, frozenset({"customer:c"})))
+    assert erased == {"interactions": 1, "complaints": 1}
+    assert events(client, "customer:c", "complaints") == {"new"}
 
 
 def test_who_was_erased_is_taken_out_of_what_others_said_before(client: Client) -> None:

@@ -23,6 +23,7 @@ from pipeline.store import migrations, rows
 
 from ..unit.store.records import entry
 from .stored import START, asked, cell, identity, put, score
+from .stored import alert as alerted
 
 names = count()  # so that tests do not meet
 EVERYTHING = "before_at = 9223372036854775807, before_source = '', before_event_id = ''"
@@ -369,15 +370,15 @@ def test_whatever_is_said_the_newest_word_of_each_person_counts(
 
 
 def test_alerts_that_stand_and_lookups_can_be_read(client: Client) -> None:
-    alert = {"kind": "stands_alone", "subject": "device:kiosk", "reason": "more than 64 owners", "opened_at": START}
+    alert = alerted(kind="stands_alone", subject="device:kiosk", reason="more than 64 owners", opened_at=START)
     put(
         client,
         rows.ALERTS,
-        {"alert_id": "1", **alert, "closed_at": None},
-        {"alert_id": "2", **alert, "closed_at": START},
+        {**alert, "alert_id": "1", "closed_at": None},
+        {**alert, "alert_id": "2", "closed_at": START},
     )
-    put(client, rows.ALERTS, {"alert_id": "3", **alert, "closed_at": None})
-    put(client, rows.ALERTS, {"alert_id": "3", **alert, "closed_at": START + 1})
+    put(client, rows.ALERTS, {**alert, "alert_id": "3", "closed_at": None})
+    put(client, rows.ALERTS, {**alert, "alert_id": "3", "closed_at": START + 1})
     assert asked(client, "SELECT alert_id, subject FROM alerts_open") == [("1", "device:kiosk")]
     said = {"at": 4_000_000_000_000, "actor": "desk", "subjects": ["ab" * 16], "shown": ["cd" * 16], "outcome": "found"}
     lookup = {"audit_id": "l", "action": "context", "purpose": "call", "reason": "", "order_id": ""}

@@ -17,7 +17,7 @@ import pytest
 
 from tests.system.running import REPO, RunningStack, alive, command, environment, wait_until
 
-NAMES = {"broker", "clickhouse", "stitch-0", "identify", "store", "http"}
+NAMES = {"broker", "clickhouse", "stitch-0", "identify", "store", "alert", "http"}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_status_knows_processes_lag_rows_and_rejected(first: RunningStack) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     status = json.loads(done.stdout)
     assert {row["name"] for row in status["processes"] if row["alive"]} == NAMES | {"supervisor"}
-    assert set(status["lags"]) == {"stitch", "identify", "store"}
+    assert set(status["lags"]) == {"stitch", "identify", "store", "alert"}
     assert "interactions" in status["rows"]
     assert status["rejected"] == {}
     shown = first.run("status").stdout

@@ -24,6 +24,7 @@ def test_keys_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
         "read": made.read,
         "admin": made.admin,
         "public": made.public,
+        "webhook": made.webhook,
         "clickhouse": {"user": made.clickhouse_user, "password": made.clickhouse_password},
     }
     for name in ("keys.json", "secrets.json"):
@@ -34,12 +35,13 @@ def test_keys_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
 def test_an_older_home_gets_what_came_later_and_keeps_the_rest(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     made = load_or_create(settings)
-    for name, added in (("keys.json", "public"), ("secrets.json", "sealing_key")):
+    for name, added in (("keys.json", "public"), ("keys.json", "webhook"), ("secrets.json", "sealing_key")):
         content = json.loads((tmp_path / name).read_text())
         del content[added]
         (tmp_path / name).write_text(json.dumps(content))
     found = load_or_create(settings)
-    assert replace(found, public=made.public, sealing_key=made.sealing_key) == made
+    assert replace(found, public=made.public, webhook=made.webhook, sealing_key=made.sealing_key) == made
+    assert found.webhook.startswith("webhook_")
     assert found.public.startswith("public_")
     assert load_or_create(settings) == found
     assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
@@ -60,6 +62,7 @@ def test_no_secret_shows_when_keys_are_printed(tmp_path: Path) -> None:
         made.public,
         made.read,
         made.admin,
+        made.webhook,
         made.clickhouse_password,
         made.worker_token,
         made.session_key,

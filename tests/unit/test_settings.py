@@ -49,6 +49,25 @@ def test_a_child_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "example.com/alerts",
+        "ftp://example.com",
+        "https://",
+        "https://u:p@example.com",
+        "http://a b",
+        "http://x:y",
+        "http://[1",
+    ],
+)
+def test_a_webhook_that_cannot_be_reached_is_said_at_once(text: str) -> None:
+    with pytest.raises(BadSetting, match="THROUGHLINE_WEBHOOK_URL must be an address"):
+        Settings.from_environment({"THROUGHLINE_WEBHOOK_URL": text})
+    fine = {"THROUGHLINE_WEBHOOK_URL": "https://example.com:8443/alerts?x=1"}
+    assert Settings.from_environment(fine).webhook_url == fine["THROUGHLINE_WEBHOOK_URL"]
+
+
+@pytest.mark.parametrize(
     ("name", "value"), [("THROUGHLINE_TIME_ZONE", "No/Such"), ("THROUGHLINE_PHONE_REGION", "Germany")]
 )
 def test_what_nobody_knows_is_said_at_once(name: str, value: str) -> None:

@@ -1,9 +1,14 @@
--- A complaint is known by its complaint_id, else by its issue, of one person. A stage that was left out is null; what is
--- overdue is the earliest stage that has not been reached in its time (business.yaml), nor any stage behind it.
+-- A complaint is known by its complaint_id, else by its issue, else by the event of its opening, of one person; whose
+-- each word is, as in interactions_attributed, and without what must not be analysed. Words are taken in the order of
+-- their times. The customer opens a complaint again by complaining after it was closed; a stage that is told late does
+-- not. Then all times and hours are those since. A stage that was left out is null; what is overdue is the earliest stage
+-- that has not been reached in its time (business.yaml), nor any stage behind it.
 CREATE OR REPLACE VIEW complaint_times AS
 WITH
     (SELECT mapFromArrays(groupArray(name), groupArray(value)) FROM settings_current WHERE startsWith(name, 'complaint_')) AS hours,
-    (from_, at) -> if(at IS NULL, NULL, dateDiff('second', from_, at) / 3600) AS took
+    (from_, at) -> if(at IS NULL, NULL, dateDiff('second', from_, assumeNotNull(at)) / 3600) AS took,
+    (words, kind) -> arrayElementOrNull(arrayMap(w -> w.1, arrayFilter(w -> w.4 = kind, words)), 1) AS first_at,
+    (name, age, limits) -> limits[name] > 0 AND age > limits[name] AS late
 SELECT
     person,
     complaint,
@@ -11,49 +16,113 @@ SELECT
     touchpoint,
     channel,
     received_at,
+    reopened_at,
+    reopened,
     acknowledged_at,
     assessed_at,
     investigated_at,
     responded_at,
     closed_at,
-    took(received_at, acknowledged_at) AS acknowledged_h,
-    took(received_at, assessed_at) AS assessed_h,
-    took(received_at, investigated_at) AS investigated_h,
-    took(received_at, responded_at) AS responded_h,
-    took(received_at, closed_at) AS closed_h,
+    took(began_at, acknowledged_at) AS acknowledged_h,
+    took(began_at, assessed_at) AS assessed_h,
+    took(began_at, investigated_at) AS investigated_h,
+    took(began_at, responded_at) AS responded_h,
+    took(began_at, closed_at) AS closed_h,
+    multiIf(
+        closed_at IS NOT NULL, 'closed',
+        responded_at IS NOT NULL, 'responded',
+        investigated_at IS NOT NULL, 'investigated',
+        assessed_at IS NOT NULL, 'assessed',
+        acknowledged_at IS NOT NULL, 'acknowledged',
+        'received'
+    ) AS stage,
     root_cause,
     next_step,
-    dateDiff('second', received_at, now64(3)) / 3600 AS age_h,
+    dateDiff('second', began_at, now64(3)) / 3600 AS age_h,
     multiIf(
         closed_at IS NOT NULL, '',
-        coalesce(acknowledged_at, assessed_at, investigated_at, responded_at) IS NULL AND age_h > hours['complaint_acknowledged_h'], 'acknowledged',
-        coalesce(assessed_at, investigated_at, responded_at) IS NULL AND age_h > hours['complaint_assessed_h'], 'assessed',
-        coalesce(investigated_at, responded_at) IS NULL AND age_h > hours['complaint_investigated_h'], 'investigated',
-        responded_at IS NULL AND age_h > hours['complaint_responded_h'], 'responded',
-        age_h > hours['complaint_closed_h'], 'closed',
+        stage = 'received' AND late('complaint_acknowledged_h', age_h, hours), 'acknowledged',
+        stage IN ('received', 'acknowledged') AND late('complaint_assessed_h', age_h, hours), 'assessed',
+        stage IN ('received', 'acknowledged', 'assessed') AND late('complaint_investigated_h', age_h, hours), 'investigated',
+        stage != 'responded' AND late('complaint_responded_h', age_h, hours), 'responded',
+        late('complaint_closed_h', age_h, hours), 'closed',
         ''
-    ) AS overdue
+    ) AS overdue,
+    if(overdue = '', NULL, hours[concat('complaint_', overdue, '_h')]) AS allowed_h,
+    first_sign_at,
+    identifier,
+    opening_event,
+    closing_event,
+    closing_touchpoint
 FROM
 (
     SELECT
-        i.person AS person,
-        multiIf(i.properties['complaint_id'] != '', i.properties['complaint_id'], i.issue != '', i.issue, i.event_id) AS complaint,
-        argMinIf(i.issue, i.occurred_at, i.issue != '') AS issue,
-        argMin(i.touchpoint, (i.occurred_at, i.source, i.event_id)) AS touchpoint,
-        argMin(i.channel, (i.occurred_at, i.source, i.event_id)) AS channel,
-        min(i.occurred_at) AS received_at,
-        minOrNullIf(i.occurred_at, i.type = 'complaint_acknowledged') AS acknowledged_at,
-        minOrNullIf(i.occurred_at, i.type = 'complaint_assessed') AS assessed_at,
-        minOrNullIf(i.occurred_at, i.type = 'complaint_investigated') AS investigated_at,
-        minOrNullIf(i.occurred_at, i.type = 'complaint_responded') AS responded_at,
-        if(argMax(i.type, (i.occurred_at, i.source, i.event_id)) = 'complaint_closed',
-           maxOrNullIf(i.occurred_at, i.type = 'complaint_closed'), NULL) AS closed_at,
-        argMax(i.properties['root_cause'], (i.type = 'complaint_closed', i.occurred_at)) AS root_cause,
-        argMax(i.properties['next_step'], (i.type = 'complaint_closed', i.occurred_at)) AS next_step
-    FROM interactions_by_person AS i
-    WHERE startsWith(i.type, 'complaint_')
-    GROUP BY person, complaint
+        person,
+        complaint,
+        words,
+        first_sign_at,
+        arrayMap(w -> w.4, words) AS kinds,
+        -- Places in `words`, 0 where there is none.
+        arrayLastIndex(kind -> kind IN ('complaint_opened', 'complaint_updated'), kinds) AS said,
+        arrayLastIndex((kind, place) -> kind = 'complaint_closed' AND place < said, kinds, arrayEnumerate(kinds)) AS closed_before,
+        arrayFirstIndex((kind, place) -> kind IN ('complaint_opened', 'complaint_updated') AND place > closed_before,
+                        kinds, arrayEnumerate(kinds)) AS opened_again,
+        arraySlice(words, if(closed_before = 0, 1, opened_again)) AS round,
+        arrayFilter(w -> w.4 = 'complaint_closed', arraySlice(words, said + 1)) AS closings,
+        arrayElement(words, greatest(1, indexOf(kinds, 'complaint_opened'))) AS opening,
+        arrayFilter(kind -> kind IN ('complaint_opened', 'complaint_updated', 'complaint_closed'), kinds) AS deciding,
+        arrayCount((kind, next) -> kind = 'complaint_closed' AND next != 'complaint_closed',
+                   arrayPopBack(deciding), arrayPopFront(deciding)) AS reopened,
+        opening.5 AS identifier,
+        opening.3 AS opening_event,
+        opening.6 AS touchpoint,
+        opening.7 AS channel,
+        arrayFirst(each -> each != '', arrayMap(w -> w.8, words)) AS issue,
+        words[1].1 AS received_at,
+        if(closed_before = 0, NULL, words[opened_again].1) AS reopened_at,
+        ifNull(reopened_at, received_at) AS began_at,
+        first_at(round, 'complaint_acknowledged') AS acknowledged_at,
+        first_at(round, 'complaint_assessed') AS assessed_at,
+        first_at(round, 'complaint_investigated') AS investigated_at,
+        first_at(round, 'complaint_responded') AS responded_at,
+        first_at(closings, 'complaint_closed') AS closed_at,
+        closings[1].3 AS closing_event,
+        closings[1].6 AS closing_touchpoint,
+        arrayLast(w -> w.4 = 'complaint_closed', words).9 AS root_cause,
+        arrayLast(w -> w.4 = 'complaint_closed', words).10 AS next_step
+    FROM
+    (
+        SELECT
+            c.person AS person,
+            c.complaint AS complaint,
+            arraySort(groupArray((c.occurred_at, c.source, c.event_id, c.type, c.identifier, c.touchpoint, c.channel, c.issue, c.root_cause, c.next_step))) AS words,
+            min(least(c.occurred_at, c.received_at)) AS first_sign_at
+        FROM
+        (
+            SELECT
+                i.*,
+                multiIf(
+                    w.who = '', i.identifier,
+                    i.session_id != '' AND mapContains(w.sessions, i.session_id), w.sessions[i.session_id],
+                    w.until IS NOT NULL AND i.occurred_at < w.until, w.earlier_person,
+                    w.person
+                ) AS person
+            FROM (SELECT * FROM complaints FINAL) AS i
+            LEFT JOIN
+            (
+                SELECT identifier AS who, person, until, earlier_person, ambiguous, sessions
+                FROM identities_assigned
+            ) AS w ON w.who = i.identifier
+        ) AS c
+        LEFT ANTI JOIN
+        (
+            SELECT person AS who, arrayJoin(if(everything, [''], browsers)) AS browser FROM analysis_refusals
+        ) AS refused ON refused.who = c.person AND (refused.browser = '' OR refused.browser = c.identifier)
+        WHERE NOT mapContains(c.consent, 'analysis') OR c.consent['analysis']
+        GROUP BY c.person, c.complaint
+    )
 )
+SETTINGS join_use_nulls = 0
 COMMENT 'Each complaint with the time of each of its stages, the hours they took, and what is overdue.';
 
 ALTER TABLE complaint_times

@@ -36,7 +36,16 @@ NARROW = Rules(
 )
 TYPES = (
     *("page_viewed", "searched", "goal_started", "goal_completed", "order_placed", "order_returned", "cart_updated"),
-    *("complaint_opened", "complaint_closed", "profile_updated", "preference_set", "call_ended", "survey_answered"),
+    *(
+        "complaint_opened",
+        "complaint_acknowledged",
+        "complaint_assessed",
+        "complaint_closed",
+        "profile_updated",
+        "preference_set",
+        "call_ended",
+        "survey_answered",
+    ),
 )
 ME, A, B = "device:me", "customer:a", "customer:b"
 

@@ -59,6 +59,17 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"type": "survey_answered"}, "Answered a survey"),
     ({"type": "complaint_opened", "issue": "late parcel"}, "Complained: “late parcel”"),
+    ({"type": "complaint_acknowledged", "issue": "late parcel"}, "Complaint acknowledged: “late parcel”"),
+    ({"type": "complaint_responded"}, "Complaint answered"),
+    (
+        {
+            "type": "complaint_closed",
+            "issue": "late",
+            "properties": {"root_cause": "no label", "next_step": "print it"},
+        },
+        "Complaint closed: “late” (cause “no label”, next “print it”)",
+    ),
+    ({"type": "complaint_closed"}, "Complaint closed"),
     ({"type": "identified"}, "Said who they are"),
     ({"type": "loyalty_card_scanned"}, "Loyalty card scanned"),
     ({"type": "_"}, "Interaction"),

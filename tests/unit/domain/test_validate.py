@@ -57,6 +57,17 @@ def refuse(channel: str = "web", **changes: Any) -> Rejected:
     return refusal.value
 
 
+def test_a_complaint_is_closed_with_its_root_cause_and_a_next_step() -> None:
+    said = {"root_cause": "The label was torn.", "next_step": "Stronger labels."}
+    assert accept(type="complaint_closed", properties=said).properties == said
+    assert accept(type="complaint_opened", properties={}).type == "complaint_opened"
+    for lacking in ({}, {"root_cause": "known"}, {"next_step": "call"}, said | {"next_step": " \t"}):
+        refusal = refuse(type="complaint_closed", properties=lacking)
+        assert refusal.reason == Reason.UNEXPLAINED_CLOSING
+        assert refusal.detail in ("properties.root_cause", "properties.next_step")
+        assert not lacking.get(refusal.detail.partition(".")[2], "").strip()
+
+
 def test_a_typical_event() -> None:
     found = accept()
     assert found.identifier == "customer:4711"

@@ -194,6 +194,39 @@ def test_complaints_are_open_until_closed_in_whatever_order_they_come() -> None:
         assert [c["complaint_id"] for c in context(*order)["now"]["open_complaints"]] == ["c2"]
 
 
+WORDS = ["opened", "acknowledged", "assessed", "responded", "closed", "opened", "assessed"]  # one an hour
+
+
+@pytest.mark.parametrize(
+    ("told", "stage"),
+    [
+        ([0], "received"),
+        ([0, 1], "acknowledged"),
+        ([0, 1, 2, 3], "responded"),
+        ([0, 3, 2], "responded"),  # the furthest, not what was told last
+        ([0, 1, 4], None),
+        ([0, 4, 6], None),  # a stage that is told late opens nothing
+        ([0, 1, 2, 3, 4, 5], "received"),  # opened again: what was reached before counts no more
+        ([0, 1, 2, 3, 4, 5, 6], "assessed"),
+    ],
+)
+@given(st.randoms(use_true_random=False))
+def test_an_open_complaint_shows_the_stage_it_has_reached(told: list[int], stage: str | None, random: Any) -> None:
+    words = [
+        made(event_id=str(n), type=f"complaint_{WORDS[n]}", at=NOON + n * HOUR, properties={"complaint_id": "c1"})
+        for n in told
+    ]
+    random.shuffle(words)
+    assert [each["stage"] for each in context(*words)["now"]["open_complaints"]] == ([stage] if stage else [])
+
+
+def test_what_is_about_an_opening_is_a_word_on_that_complaint() -> None:
+    opened = made(event_id="a", type="complaint_opened", about="call-1")
+    closed = made(event_id="b", type="complaint_closed", about="a", at=NOON + HOUR)
+    assert [each["complaint_id"] for each in context(opened)["now"]["open_complaints"]] == ["a"]
+    assert context(opened, closed)["now"]["open_complaints"] == []
+
+
 def test_the_last_order_has_the_last_word_on_it() -> None:
     first = made(event_id="a", type="order_placed", properties={"order_id": "o1"}, at=NOON - DAY)
     last = made(
