@@ -127,6 +127,11 @@ COMMENT 'Each complaint with the time of each of its stages, the hours they took
 
 ALTER TABLE complaint_times
     COMMENT COLUMN person 'whose complaint',
+    COMMENT COLUMN identifier 'under which its first word is stored',
+    COMMENT COLUMN opening_event 'event_id of its first word',
+    COMMENT COLUMN closing_event 'event_id of the word that closed it',
+    COMMENT COLUMN reopened 'whether it was opened again after it had been closed',
+    COMMENT COLUMN reopened_at 'when; null: it was not',
     COMMENT COLUMN complaint 'its id, or its issue',
     COMMENT COLUMN issue 'what it is about',
     COMMENT COLUMN touchpoint 'where it was received',
@@ -145,4 +150,8 @@ ALTER TABLE complaint_times
     COMMENT COLUMN root_cause 'as it was closed',
     COMMENT COLUMN next_step 'as it was closed',
     COMMENT COLUMN age_h 'hours from its receipt to now',
+    COMMENT COLUMN stage 'the furthest one that it has reached: received, acknowledged, assessed, investigated, responded, closed',
+    COMMENT COLUMN allowed_h 'hours within which the overdue stage should have been reached; null: none is overdue',
+    COMMENT COLUMN closing_touchpoint 'where it was closed',
+    COMMENT COLUMN first_sign_at 'when it was first heard of: what is from before an erasure is told by it',
     COMMENT COLUMN overdue 'earliest stage that is past its time; empty: none';
