@@ -21,8 +21,10 @@ up: runtime ## the whole stack without the shop, until Ctrl-C
 
 test: dev ## set up, check, and run every test (under ten minutes)
 	@$(MAKE) --no-print-directory check
-	@echo "== Tests: units, contracts, then the real stack (a Kafka and a ClickHouse of its own, on free ports)"
-	@$(BIN)/python -m pytest
+	@echo "== Tests of units, two at a time"
+	@$(BIN)/python -m pytest tests/unit -n 2
+	@echo "== Tests of contracts and of the real stack (a Kafka and a ClickHouse of its own, on free ports)"
+	@$(BIN)/python -m pytest tests/contract tests/integration tests/system
 
 check: dev ## formatting, lint, types, layers
 	@echo "== Formatting" && $(BIN)/ruff format --check .
