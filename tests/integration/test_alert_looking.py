@@ -88,7 +88,7 @@ def test_a_red_dot_is_a_cause_a_grey_one_keeps_and_a_green_one_is_over(client: C
     scored(client, place, 1, [50.0, 51.0, 52.0] * 20)
     (red,) = only(look(client), THRESHOLD, touchpoint=place)
     assert red.opens
-    assert red.reason.startswith("Checkout is red: 51 from 60 pieces of evidence")
+    assert red.reason.startswith("Checkout is red: score 51 from 60 pieces of evidence")
     assert (red.owner, red.deputy, red.n) == ("lead of checkout", "head of online shop", 60)
     assert red.low is not None
     assert red.high is not None

@@ -204,7 +204,7 @@ def test_what_is_behind_the_line_of_visibility_gets_its_dot_from_observations(cl
     found = dot(client, "payment_service")
     assert found["dot"] == "green"
     assert found["reason"] == (
-        "availability 99.959 from 12 pieces of evidence, between 99.957 and 99.96 (95 %): "
+        "availability 99.959 from 12 pieces of evidence, between 99.957 and 99.961 (95 %): "
         "green from 99.9, yellow from 99"
     )
     observe(client, "payment_service", "availability", *[99.84] * 12)
