@@ -1,7 +1,8 @@
 """A person's scores: effectiveness, ease and emotion, each 0 to 100, higher is better; and what they come to.
 
 A dimension is Σw·x / Σw over the evidence, w = 2^(−age / half-life). It does not depend on the time of asking, since
-all weights age alike. An answer about an interaction outranks what was observed of it in the same dimension. A contact
+all weights age alike; what is older than `Scoring.age_ms` before the newest does not count. An answer about an
+interaction outranks what was observed of it in the same dimension. A contact
 about the same issue within `Scoring.repeat_ms` takes back that the earlier one was resolved: where that says anything
 of effectiveness, it counts as 0. All sums run in the order of event time, so that the same set of evidence gives the
 same number to the last bit. What was not seen is None, never a made-up number.
@@ -151,6 +152,8 @@ def scores(pieces: Sequence[Piece], scoring: Scoring) -> Scores:
     """The scores from pieces in rising order."""
     if not pieces:
         return NO_SCORES
+    if pieces[0].occurred_at < (oldest := pieces[-1].occurred_at - scoring.age_ms):
+        pieces = [p for p in pieces if p.occurred_at >= oldest]
     repeats, unresolved = _repeats(pieces, scoring.repeat_ms)
     counted = _counted(pieces, unresolved)
     newest = pieces[-1].occurred_at

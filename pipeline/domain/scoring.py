@@ -157,6 +157,7 @@ class Scoring:
     mild: frozenset[str] = frozenset()  # event types of which no observation is severe
     severe_below: float = 20.0  # a dimension of at most that is a severe experience
     poor_below: float = 50.0  # a touchpoint with a mean below may be a person's worst one
+    age_ms: int = 400 * DAY_MS  # evidence that is older, before a person's newest, does not count
     lately_ms: int = 30 * DAY_MS  # what is recent, before a person's newest evidence
     repeat_ms: int = 7 * DAY_MS  # a contact about the same issue within that time is a repeat
     expects: Mapping[str, Expectation] = field(default_factory=dict)  # by touchpoint

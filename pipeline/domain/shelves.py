@@ -3,7 +3,8 @@
 An interaction leaves a profile only when no shelf holds it. Whatever order interactions come in, the shelves end the
 same: what was once pushed out of one, newer keys would push out again. All that a view shows is read from them.
 
-None is older than `Rules.age_ms` before the newest, but for what people said of their consent: that does not age.
+None is older than `Rules.age_ms` before the newest, but for what people said of their consent, which does not age, and
+the evidence of scores, which ages by itself: else what is in a row would depend on when it was written.
 
 Of a person who is known by name, what came with a public key is in the timeline, and opens and closes goals and the
 cart: that is what people do in a browser. It is no order and no word on one, no complaint, no trait and no preference,
@@ -142,14 +143,14 @@ def arrange(interactions: Iterable[Interaction], rules: Rules, person: str) -> S
             _consent(shelves, x)
     silent, named = shelves.silent(ANALYSIS), is_named(person)
     for x in newest_first:
-        if x.occurred_at < oldest:
-            break
-        if len(shelves.view) < rules.view_size:
-            shelves.view.append(x)
         if len(shelves.pieces) < rules.evidence and x.identifier not in silent:
             said = rules.scoring.experience(x)
             if said is not None and (new := piece(x, said)) is not None:
                 shelves.pieces.append(new)
+        if x.occurred_at < oldest:
+            continue
+        if len(shelves.view) < rules.view_size:
+            shelves.view.append(x)
         place = (_PUBLIC_PLACES if named and x.public else _PLACES).get(x.type)
         if place is not None:
             place(shelves, x, rules)

@@ -157,8 +157,7 @@ def test_a_profile_ends_as_reckoned_at_once(chance: random.Random, size: int) ->
         assert ended.shown(ME) == expected
         assert ended.entries == best
         assert ended.cells() == counted
-        if spread(copies) < WIDE.age_ms:
-            assert ended.figures() == {(ME, row.day): row.scores for row in rows(ME, pieces, 0, SCORING)}
+        assert ended.figures() == {(ME, row.day): row.scores for row in rows(ME, pieces, 0, SCORING)}
 
 
 @given(chances, sizes)
@@ -204,10 +203,9 @@ def test_slices_end_the_same_in_any_order(chance: random.Random, size: int, last
         receiver = Ended(slices, cuts(chance, len(slices)), WIDE)
         for person in (A, B):
             assert receiver.shown(person) == theirs[person]
-            if spread(copies) < WIDE.age_ms:
-                pieces = pieces_of(theirs[person])
-                expected = {(person, row.day): row.scores for row in rows(person, pieces, 0, SCORING)}
-                assert {key: row for key, row in receiver.figures().items() if key[0] == person} == expected
+            pieces = pieces_of(theirs[person])
+            expected = {(person, row.day): row.scores for row in rows(person, pieces, 0, SCORING)}
+            assert {key: row for key, row in receiver.figures().items() if key[0] == person} == expected
 
 
 @given(chances, sizes)
@@ -221,9 +219,3 @@ def test_evidence_says_all_that_events_showed(chance: random.Random, size: int) 
         return
     assert ended.evidence == {(A, "device:weak"): min(x.occurred_at for x in linked)}
     assert {s for _, _, s in ended.sessions} - {""} == {x.session_id for x in linked} - {""}
-
-
-def spread(copies: list[Interaction]) -> int:
-    """Time between the first and the last, ms. Rows of days beyond a view's age stand as they were last written."""
-    times = [x.occurred_at for x in copies]
-    return max(times) - min(times)
