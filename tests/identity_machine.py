@@ -19,9 +19,10 @@ from pipeline.domain.interaction import Interaction
 from pipeline.domain.orders import Erase, Free, Join, Order, Part, Unblock, Withdraw
 from pipeline.domain.rules import Rules
 from tests.network import IDENTIFY, KEYRING, REGION, Network, Spoil, interactions
-from tests.oracle import Limits, Ordered, strangers
+from tests.oracle import Key, Limits, Ordered, strangers
+from tests.oracle_consent import permitted
 from tests.oracle_orders import REFUSALS, Story, rank
-from tests.oracle_rows import SCORING, cells, identity_rows, place, score_rows
+from tests.oracle_rows import SCORING, cells, counted, identity_rows, score_rows
 from tests.strategies import DAY_MS, HOUR_MS, PEOPLE, START, TIMES, VALUES, Choices, Copy, copies_of
 
 #: Everybody there is in these worlds.
@@ -109,13 +110,20 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def forge(self, number: int) -> None:
-        """Somebody takes the key out of a web page, and claims what they like, as of long ago."""
+        """Somebody takes the key out of a web page, and claims what they like, as of long ago: also whom they know, and
+        what they allow, under the name of an event that there is already."""
         choices = Choices(number)
         claimed = {name: VALUES[name].format(choices.below(PEOPLE[name])) for name in PEOPLE if choices.below(2)}
         forged = {"identifiers": claimed or {"device": "device-0"}, "public": True, "source": "web"}
         copies = copies_of(choices.below(2**32), self.events, self.step_ms)
         self.events += 1
         early = {"occurred_at": START - DAY_MS, "sent_at": None}
+        if self.copies and not self.erasures and choices.below(3) == 2:
+            known = choices.of(self.copies).event
+            forged |= {name: known[name] for name in ("source", "event_id", "identifiers")}
+        if choices.below(2):
+            said = {"service": bool(choices.below(2)), "analysis": bool(choices.below(2))}
+            forged |= {"type": "consent_changed", "consent": said, "answer": None, "details": None}
         copies = [copy._replace(event=copy.event | forged | early) for copy in copies]
         said = interactions(copies)
         assert all(x.linked_at >= x.received_at for x in said)
@@ -235,6 +243,10 @@ class Resting(Machine):
         """Identifier → what it shows, where it shows anything."""
         return {name: view for name in NAMES if (view := self.network.view(name))}
 
+    def served(self) -> dict[str, list[tuple[str, str]]]:
+        """Identifier → the events that whoever serves them is told, where there are any."""
+        return _served(self.network)
+
     def rest(self) -> None:
         """Let everything arrive, and compare."""
         network, story = self.network, self.story
@@ -265,12 +277,12 @@ class Resting(Machine):
         )
         assert sum(each.stored for each in tallies) >= len(network.stored)  # what comes after an erasure, counts anew
         assert shown == expected.timelines
-        certain = cells(map(place, story.stored.values())) + cells(story.sunk.elements())
+        certain = cells(counted(story.stored.values())) + cells(story.sunk.elements())
         found = Counter(network.cells)
         assert found >= certain
         assert found <= certain + cells(story.unsure.elements())
-        if self.step_ms < DAY_MS:  # rows of days beyond a view's age stand as they were last written
-            assert network.scores == score_rows(expected)
+        assert network.scores == score_rows(expected)
+        assert self.served() == _allowed(expected.timelines, expected.persons)
 
     def _compare_small(self, shown: Views, expected: Views, persons: Views) -> None:
         """Exact, but for what comes from an identifier that several persons share, and that holds more than a view."""
@@ -290,14 +302,23 @@ class Resting(Machine):
             assert {x.event for x in shown.get(name, ())} <= {x.event for x in persons.get(name, ())}
             if name not in touched:
                 assert shown.get(name, [])[: self.smallest] == expected.get(name, [])
+                may = [x.event for x in permitted(name, persons.get(name, ()), "service")]
+                told = [(x["source"], x["event_id"]) for x in self.network.context(name)["timeline"]]
+                assert told == [x.event for x in shown.get(name, ()) if x.event in may]
 
 
 class Streaming(Machine):
     """Nothing ever waits: orders overtake events, and events orders. Compared in the end.
 
     Which orders are accepted depends on the order in which identify's log has them; what holds in the end decides.
-    Of erasures only this is compared: that nothing from before remains.
+    Where somebody is erased, this is compared: that nothing from before remains, and that nobody has more of it in the
+    end than they had then, or would have without any erasure.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quiet: list[tuple[Erase, set[tuple[str, Key]], set[Key]]] = []  # what everybody had, and what there
+        #   was, when somebody was erased
 
     def arrive(self, said: list[Interaction]) -> None:
         self.story.hear(said)
@@ -308,8 +329,18 @@ class Streaming(Machine):
 
     @rule(number=numbers)
     def erase(self, number: int) -> None:
-        if self.step_ms == HOUR_MS:  # the other worlds are for comparing all
-            self._give(self._erase(number))
+        if self.step_ms != HOUR_MS:
+            return  # the other worlds are for comparing all
+        order = self._erase(number)
+        if number % 2 and self.story.limits == Limits():  # near a cap, an erasure may take somebody below it
+            self.network.run()  # so that what is from before is there, and comes no later
+            self.quiet.append((order, self._had(), set(self.story.stored)))
+        self._give(order)
+
+    def _had(self) -> set[tuple[str, Key]]:
+        """Whoever is shown something of another identifier, and what."""
+        views = ((name, x) for name in NAMES for x in self.network.view(name) if x.identifier != name)
+        return {(name, (x.identifier, *x.event)) for name, x in views}
 
     def teardown(self) -> None:
         if not hasattr(self, "network"):
@@ -322,17 +353,22 @@ class Streaming(Machine):
 
     def _compare(self) -> None:
         story, network = self.story, self.network
-        for order in self.orders:
-            found = network.ordered(order.order_id)
-            assert found is not None
-            if found.state == "accepted":
-                story.take(order)
+        self._take_accepted()
         expected = story.truth(NAMES, SIZES[0], Rules().age_ms)
         shown = {name: view for name in NAMES if (view := network.view(name))}
         assert shown == expected.timelines
+        assert _served(network) == _allowed(expected.timelines, expected.persons)
         assert network.identities == identity_rows(expected)
         story.settle((), ())
         assert strangers(shown, story.heard, self._ordered()) == []
+
+    def _take_accepted(self) -> None:
+        """Let the story have the orders that hold in the end."""
+        for order in self.orders:
+            found = self.network.ordered(order.order_id)
+            assert found is not None
+            if found.state == "accepted":
+                self.story.take(order)
 
     def _compare_erased(self) -> None:
         before: dict[str, int] = {}
@@ -342,6 +378,34 @@ class Streaming(Machine):
                     before[name] = max(order.at, before.get(name, 0))
         for held in (self.network.kept(NAMES), self.network.lent(NAMES)):
             assert [x for x in held.values() if x.since < before.get(x.identifier, 0)] == []
+        self._compare_owners()
+
+    def _compare_owners(self) -> None:
+        """Nobody inherits anything: the story, in which nobody is erased, says what is whose without it."""
+        self._take_accepted()
+        unerased = self.story.truth(NAMES, SIZES[0], Rules().age_ms).timelines
+        without = {(name, (x.identifier, *x.event)) for name, shown in unerased.items() for x in shown}
+        shown = [(name, x) for name in NAMES for x in self.network.view(name) if x.identifier != name]
+        for order, had, there in self.quiet:
+            gained = {
+                (name, key) for name, x in shown if x.since < order.at and (key := (x.identifier, *x.event)) in there
+            }
+            assert gained - had - without == set(), order
+
+
+def _served(network: Network) -> dict[str, list[tuple[str, str]]]:
+    told = {name: network.context(name)["timeline"] for name in NAMES}
+    return {name: [(x["source"], x["event_id"]) for x in shown] for name, shown in told.items() if shown}
+
+
+def _allowed(timelines: Views, persons: Views) -> dict[str, list[tuple[str, str]]]:
+    """The same, as people allow it."""
+    found = {}
+    for person, shown in timelines.items():
+        may = list(permitted(person, persons[person], "service"))
+        if told := [x.event for x in shown if x in may]:
+            found[person] = told
+    return found
 
 
 def _later(copy: Copy, ms: int) -> Copy:

@@ -29,6 +29,7 @@ from pipeline.domain.rules import Rules
 from pipeline.domain.shelves import arrange
 from pipeline.domain.state import DictState
 from pipeline.domain.validate import interaction
+from pipeline.domain.view import context
 from pipeline.engine.batch import Batch
 from pipeline.identify import erasing, orders, recall
 from pipeline.identify.process import Identify
@@ -223,6 +224,12 @@ class Network:
         state.data = self.states[partition_of(identifier, PARTITIONS)]
         return arrange(Held(state, identifier).shown, self._rules, identifier).view
 
+    def context(self, identifier: str) -> dict[str, Any]:
+        """What is told of a profile to those who serve the person."""
+        state = DictState()
+        state.data = self.states[partition_of(identifier, PARTITIONS)]
+        return context(state, identifier, 0, self._rules)
+
     def kept(self, identifiers: Iterable[str]) -> dict[Key, Interaction]:
         """All that is stored under these identifiers, but for what has left their views."""
         found = {}
@@ -309,7 +316,7 @@ class Network:
         return {
             (row["person"], row["day"]): row
             for row in self.outputs[CUSTOMER_SCORES.name].values()
-            if row["effectiveness_n"] or row["ease_n"] or row["emotion_n"]
+            if row["overall_n"] or row["gap_n"] or row["repeat_contacts"]
         }
 
 

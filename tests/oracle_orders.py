@@ -15,7 +15,7 @@ import msgspec
 from pipeline.domain.interaction import NAMESPACES, Interaction
 from pipeline.domain.orders import Erase, Free, Join, Order, Part, Unblock, Withdraw
 from tests.oracle import NOBODY, InForce, Key, Limits, Said, Truth, WhoIsWho, sessions_of, told, whose
-from tests.oracle_rows import place
+from tests.oracle_rows import counted
 
 #: Why an order is refused → what its reason has to say.
 REFUSALS = {
@@ -116,7 +116,7 @@ class Story:
                 x.identifier in restless and key not in there and x.since < self._shared_until(x.identifier)
             ):
                 del self.stored[key]
-                (self.sunk if key in self._rested else self.unsure)[place(x)] += 1
+                (self.sunk if key in self._rested else self.unsure).update(counted([x]))
         self._rested = set(self.stored)
         self.unsaid |= {(name, person) for name in self.parts for person in everyone.barred(name)}
         self.unheard |= {name for name in self.names if everyone.who(name).alone}
@@ -280,7 +280,7 @@ class Story:
         for key, x in list(self.stored.items()):
             if x.identifier in whole:
                 if order.block or x.since < self.before[x.identifier]:
-                    self.sunk[place(x)] += 1
+                    self.sunk.update(counted([x]))
                     del self.stored[key]
                 else:
                     self._witness(x)  # what remains is from afterwards, and shows anew what it shows

@@ -15,6 +15,7 @@ from pipeline.identify.process import row
 from pipeline.stitch.process import score
 from tests.interactions import pieces_of
 from tests.oracle import Truth
+from tests.oracle_consent import evidence
 
 SCORING = Scoring(
     version=1,
@@ -34,7 +35,7 @@ def score_rows(expected: Truth) -> dict[tuple[str, int], dict[str, Any]]:
     """The score rows of every person, from all that is theirs."""
     found = {}
     for person, theirs in expected.persons.items():
-        pieces = pieces_of(theirs, SCORING)
+        pieces = pieces_of(evidence(person, theirs), SCORING)
         for each in rows(person, pieces, 0, SCORING):
             if not is_retraction(each):
                 found[person, each.day] = score(each)
@@ -47,6 +48,11 @@ def identity_rows(expected: Truth) -> dict[str, dict[str, Any]]:
     for each in found.values():
         del each["version"]
     return found
+
+
+def counted(interactions: Iterable[Interaction]) -> list[tuple[int, str, str]]:
+    """Where cells count them: those that do not refuse it."""
+    return [place(x) for x in interactions if x.consent.get("analysis") is not False]
 
 
 def cells(places: Iterable[tuple[int, str, str]]) -> Counter[tuple[int, str, str]]:

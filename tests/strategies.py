@@ -115,6 +115,14 @@ _KINDS = [
     ("phone", "call_ended", "call_queue"),
     ("in_store", "order_placed", "till"),
     ("message", "survey_answered", "survey"),
+    ("web", "consent_changed", "account"),
+    ("mobile", "profile_updated", "account"),
+]
+#: Words on consent, of those who say something.
+_CONSENTS = [
+    {purpose: said for purpose, said in (("service", service), ("analysis", analysis)) if said is not None}
+    for service in (False, True, None)
+    for analysis in (False, True, None)
 ]
 _ARRIVED = START + 1000 * DAY_MS
 
@@ -143,7 +151,15 @@ def copies_of(number: int, position: int, step_ms: int) -> list[Copy]:
         "properties": {},
         "consent": {},
         "details": None,
+        "public": False,
     }
+    if kind in ("consent_changed", "profile_updated"):
+        event["consent"] = choices.of(_CONSENTS)
+        event["properties"] = {"language": choices.of(["fr", "de"])} if kind == "profile_updated" else {}
+        event["public"] = choices.below(2) == 1
+    elif choices.below(6) == 5:
+        event["consent"] = choices.of(_CONSENTS)
+        event["public"] = choices.below(2) == 1
     if kind in ("call_ended", "searched"):
         event["issue"] = choices.of(["", "parcel", "parcel", "invoice"])
     if kind == "call_ended":

@@ -21,9 +21,10 @@ from pipeline.domain.orders import Order
 from pipeline.domain.rules import Rules
 from pipeline.partition import partition_of
 from tests.network import PARTITIONS, Network, Spoil, interactions
-from tests.oracle import strangers, truth
-from tests.oracle_rows import SCORING, cells, identity_rows, place, score_rows
-from tests.strategies import DAY_MS, Copy, Sent, sent_worlds, world_of
+from tests.oracle import Truth, strangers, truth
+from tests.oracle_consent import permitted
+from tests.oracle_rows import SCORING, cells, counted, identity_rows, score_rows
+from tests.strategies import Copy, Sent, sent_worlds, world_of
 
 RULES = Rules(SCORING)
 SMALL = Rules(SCORING, view_size=5, spare=0)
@@ -49,6 +50,22 @@ def views(network: Network, said: list[Interaction]) -> dict[str, list[Interacti
     return {name: shown for name in sorted(everyone(said)) if (shown := network.view(name))}
 
 
+def served(network: Network, said: list[Interaction]) -> dict[str, list[tuple[str, str]]]:
+    """Identifier → the events that whoever serves them is told, where there are any."""
+    told = {name: network.context(name)["timeline"] for name in sorted(everyone(said))}
+    return {name: [(x["source"], x["event_id"]) for x in shown] for name, shown in told.items() if shown}
+
+
+def allowed(expected: Truth) -> dict[str, list[tuple[str, str]]]:
+    """The same, as people allow it."""
+    found = {}
+    for person, theirs in expected.persons.items():
+        may = list(permitted(person, theirs, "service"))
+        if shown := [x.event for x in expected.timelines[person] if x in may]:
+            found[person] = shown
+    return found
+
+
 @given(sent_worlds, seeds)
 @quick
 def test_everything_ends_as_the_oracle_says(sent: Sent, seed: int) -> None:
@@ -59,16 +76,16 @@ def test_everything_ends_as_the_oracle_says(sent: Sent, seed: int) -> None:
     shown = views(network, said)
     assert shown == expected.timelines
     assert strangers(shown, said) == []
+    assert served(network, said) == allowed(expected)
 
     assert network.identities == identity_rows(expected)
 
-    counted = [x for theirs in expected.persons.values() for x in theirs]
+    stored = [x for theirs in expected.persons.values() for x in theirs]
     assert network.stored == {
-        (x.identifier, x.source, x.event_id): (x.occurred_at, x.occurred_at_sent, x.received_at) for x in counted
+        (x.identifier, x.source, x.event_id): (x.occurred_at, x.occurred_at_sent, x.received_at) for x in stored
     }
-    assert network.cells == cells(map(place, counted))
-    if sent.step_ms < DAY_MS:  # rows of days beyond a view's age stand as they were last written
-        assert network.scores == score_rows(expected)
+    assert network.cells == cells(counted(stored))
+    assert network.scores == score_rows(expected)
 
 
 @given(sent_worlds, seeds)
