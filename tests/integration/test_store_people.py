@@ -5,6 +5,7 @@ On the real engine, embedded in this process; rows come from the sink's own writ
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -109,6 +110,15 @@ class World:
             assert {row[0] for row in events} == found.get(who, set()), who
         return found
 
+    def in_views(self) -> dict[str, set[str]]:
+        """View → the persons of whom it says something, for every view of the schema that says whose something is."""
+        end = f".{self.name}"
+        found = {}
+        for view in person_views(self.client):
+            sql = f"SELECT DISTINCT person FROM {view} WHERE endsWith(person, {{end:String}})"
+            found[view] = {self.short(row[0]) for row in asked(self.client, sql, end=end)}
+        return found
+
     def current(self) -> set[str]:
         """Persons with scores."""
         sql = "SELECT person FROM customer_current WHERE endsWith(person, {end:String})"
@@ -118,6 +128,77 @@ class World:
         sql = "SELECT identifier, person FROM identities_current WHERE endsWith(identifier, {end:String})"
         found = asked(self.client, sql, end=f".{self.name}")
         return {self.short(identifier): self.short(person) for identifier, person in found}
+
+
+#: Views that say whatever people allow, with the reason. All others must honour what they refuse.
+INSIDE = {
+    "interactions_attributed": "what other views are made of",
+    "consents_attributed": "what other views are made of",
+    "identities_assigned": "what other views are made of",
+    "analysis_refusals": "who refuses",
+    "analysis_refused": "who refuses",
+    "person_timeline": "takes parameters: by_person asks it",
+}
+
+
+def person_views(client: Client) -> list[str]:
+    """Every view that has a person, as ClickHouse itself lists them: a new one is held to the same."""
+    found = asked(
+        client,
+        "SELECT DISTINCT table FROM system.columns WHERE database = currentDatabase() AND name = 'person' AND table IN"
+        " (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View')",
+    )
+    return sorted({name for (name,) in found} - INSIDE.keys())
+
+
+def lately(world: World, who: str) -> None:
+    """Something of which every view that has persons says something: a contact, an answer, a complaint, a score."""
+    ago = int(time.time() * 1000) - START - 3_600_000
+    seen = {"evidence": {"effectiveness": 0.0, "ease": 50.0, "emotion": 25.0}, "evidence_kind": "observed"}
+    contact = {"contact": "contact", "queue_outcome": "answered", "issue": "parcel", "details": {"queue": "q"}}
+    answer = {"question": "csat", "value": 2.0, "min": 1.0, "max": 5.0}
+    world.happened(who, "call", ago, "c", type="call_ended", channel="phone", **seen, **contact)
+    world.happened(who, "answer", ago + 1, "c", type="survey_answered", answer=answer, **seen)
+    world.happened(who, "complaint", ago + 2, "c", type="complaint_opened", issue="parcel")
+    world.scored(who)
+
+
+def test_every_view_of_persons_moves_with_whose_it_is_and_says_nothing_of_who_refuses(world: World) -> None:
+    def everywhere(*persons: str) -> dict[str, set[str]]:
+        return {view: set(persons) for view in person_views(world.client)}
+
+    assert len(everywhere()) >= 8
+    lately(world, "anonymous:a")
+    world.assigned("anonymous:a")
+    assert world.in_views() == everywhere("anonymous:a")
+    world.scored("customer:c")
+    world.assigned("anonymous:a", "customer:c")
+    assert world.in_views() == everywhere("customer:c")
+    world.allowed("customer:c", "no", at=1, analysis=False)
+    assert world.in_views() == everywhere()
+    world.allowed("customer:c", "yes", at=2, analysis=True)
+    assert world.in_views() == everywhere("customer:c")
+    world.allowed("anonymous:a", "browser's no", at=3, public=True, analysis=False)
+    told = world.in_views()
+    for view in ("identities_current", "customer_current", "interactions_by_person", "persons"):
+        assert told.pop(view) == {"customer:c"}  # there the customer is, by what is not of that browser
+    assert set().union(*told.values()) == set()
+    world.assigned("anonymous:a")
+    told = world.in_views()
+    assert told.pop("interactions_by_person") == told.pop("persons") == {"customer:c"}  # their own words on consent
+    assert told.pop("customer_current") == {"customer:c"}
+    assert set().union(*told.values()) == set()
+
+
+def test_a_public_complaint_is_none_of_a_customers(world: World) -> None:
+    opened = {"type": "complaint_opened", "issue": "parcel"}
+    world.happened("customer:c", "opened", at=1, **opened)
+    world.happened("customer:c", "forged", at=2, public=True, type="complaint_closed", issue="parcel")
+    world.happened("customer:d", "forged too", at=2, public=True, **opened)
+    world.happened("anonymous:a", "form", at=2, public=True, **opened)
+    sql = "SELECT person, closed_at FROM complaint_times WHERE endsWith(person, {end:String}) ORDER BY person"
+    found = asked(world.client, sql, end=f".{world.name}")
+    assert [(world.short(who), at) for who, at in found] == [("anonymous:a", None), ("customer:c", None)]
 
 
 def test_a_link_moves_last_weeks_visits_at_the_next_query_and_a_parting_moves_them_back(world: World) -> None:

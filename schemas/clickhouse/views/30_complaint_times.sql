@@ -2,7 +2,8 @@
 -- each word is, as in interactions_attributed, and without what must not be analysed. Words are taken in the order of
 -- their times. The customer opens a complaint again by complaining after it was closed; a stage that is told late does
 -- not. Then all times and hours are those since. A stage that was left out is null; what is overdue is the earliest stage
--- that has not been reached in its time (business.yaml), nor any stage behind it.
+-- that has not been reached in its time (business.yaml), nor any stage behind it. For somebody known by name, what came
+-- with a public key opens no complaint and closes none (pipeline/domain/consent.py).
 CREATE OR REPLACE VIEW complaint_times AS
 WITH
     (SELECT mapFromArrays(groupArray(name), groupArray(value)) FROM settings_current WHERE startsWith(name, 'complaint_')) AS hours,
@@ -118,7 +119,8 @@ FROM
         (
             SELECT person AS who, arrayJoin(if(everything, [''], browsers)) AS browser FROM analysis_refusals
         ) AS refused ON refused.who = c.person AND (refused.browser = '' OR refused.browser = c.identifier)
-        WHERE NOT mapContains(c.consent, 'analysis') OR c.consent['analysis']
+        WHERE (NOT mapContains(c.consent, 'analysis') OR c.consent['analysis'])
+          AND (NOT c.public OR startsWith(c.person, 'anonymous:') OR startsWith(c.person, 'device:'))
         GROUP BY c.person, c.complaint
     )
 )
