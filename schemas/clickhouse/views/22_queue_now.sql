@@ -1,5 +1,6 @@
 -- Calls and chats that rang or began in the last two hours, and were neither answered nor ended since. Only what says so
 -- is read, and copies that a newer version has replaced are set aside here: reading with FINAL would look at everything.
+-- What came with a public key is nobody who waits: anybody could fill a queue with it.
 CREATE OR REPLACE VIEW queue_now AS
 SELECT
     touchpoint,
@@ -23,7 +24,7 @@ FROM
             argMax(i.occurred_at, i.version) AS at,
             argMax(i.touchpoint, i.version) AS at_touchpoint,
             argMax(i.details['queue'], i.version) AS in_queue,
-            argMax(NOT mapContains(i.consent, 'analysis') OR i.consent['analysis'], i.version) AS allowed,
+            argMax(NOT i.public AND (NOT mapContains(i.consent, 'analysis') OR i.consent['analysis']), i.version) AS allowed,
             max(i.version) AS version
         FROM interactions AS i
         WHERE i.type IN ('call_ringing', 'call_answered', 'call_ended', 'chat_started', 'chat_answered', 'chat_ended')
