@@ -17,10 +17,11 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline import catalogue
 from pipeline.domain.messages import Assignment, is_erased
 from pipeline.domain.scoring import DAY_MS
 from pipeline.settings import Settings
-from pipeline.store import migrations, rows
+from pipeline.store import catalogued, migrations, rows
 
 from ..unit.store.records import entry
 from .stored import START, asked, cell, identity, put, score
@@ -34,6 +35,7 @@ EVERYTHING = "before_at = 9223372036854775807, before_source = '', before_event_
 def client() -> Iterator[Client]:
     with clickhouse_connect.get_client(interface="chdb") as client:
         migrations.migrate(client, Settings())
+        catalogued.load(client, catalogue.load(Settings().catalogue_folder), 1)
         put(client, rows.TOUCHPOINT_SCORES, cell(START, 0, 1, [50.0], 3))
         yield client
 
@@ -158,6 +160,7 @@ def lately(world: World, who: str) -> None:
     contact = {"contact": "contact", "queue_outcome": "answered", "issue": "parcel", "details": {"queue": "q"}}
     answer = {"question": "csat", "value": 2.0, "min": 1.0, "max": 5.0}
     world.happened(who, "call", ago, "c", type="call_ended", channel="phone", **seen, **contact)
+    world.happened(who, "step", ago, "c", touchpoint="site_search")
     world.happened(who, "answer", ago + 1, "c", type="survey_answered", answer=answer, **seen)
     world.happened(who, "complaint", ago + 2, "c", type="complaint_opened", issue="parcel")
     world.scored(who)
