@@ -79,9 +79,9 @@ class Product:
         except urllib.error.HTTPError as refused:
             return Answer(refused.code, dict(refused.headers), refused.read().decode())
 
-    def send(self, *events: dict[str, Any]) -> dict[str, Any]:
+    def send(self, *events: dict[str, Any], key: str = "ingest") -> dict[str, Any]:
         """POST /v1/interactions; what was told."""
-        answer = self.ask("POST", "/v1/interactions", {"events": list(events)}, key="ingest")
+        answer = self.ask("POST", "/v1/interactions", {"events": list(events)}, key=key)
         assert answer.status == 202, answer
         return answer.json  # type: ignore[no-any-return]
 

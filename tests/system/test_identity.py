@@ -5,85 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from tests.system.product import Answer, Product, eventually
-
-PURPOSE = {"Throughline-Purpose": "test"}
-
-
-class Story:
-    """Persons and a phone number of this test's own, and what happens to them."""
-
-    def __init__(self, product: Product) -> None:
-        self.product = product
-        chosen = uuid4()
-        self.mark = f"t{chosen.hex[:8]}"  # no number, whatever its digits
-        self.phone = f"+1 415 55{chosen.int % 100_000:05d}"
-        self._now = datetime.now(UTC)
-
-    def customer(self, name: str) -> str:
-        """The id of a customer."""
-        return f"customer:{name}-{self.mark}"
-
-    def browser(self, name: str) -> str:
-        """The id of a browser."""
-        return f"anonymous:{name}-{self.mark}"
-
-    def event(self, event_id: str, minutes_ago: float, session: str = "", **fields: Any) -> dict[str, Any]:
-        """An event; `who` names its identifiers."""
-        who = fields.pop("who")
-        at = (self._now - timedelta(minutes=minutes_ago)).isoformat()
-        base = {
-            "channel": "phone",
-            "source": "test",
-            "type": "call_ended",
-            "touchpoint": "call_queue",
-            "event_id": f"{event_id}-{self.mark}",
-            "occurred_at": at,
-            "session_id": f"{session}-{self.mark}" if session else "",
-        }
-        return base | fields | {"identifiers": {name: self.named(name, value) for name, value in who.items()}}
-
-    def named(self, namespace: str, value: str) -> str:
-        """A value of this test's own."""
-        return value if namespace == "phone" else f"{value}-{self.mark}"
-
-    def get(self, path: str, key: str = "read") -> Any:
-        """GET, which must succeed."""
-        answer = self.product.ask("GET", path, key=key, headers=PURPOSE)
-        assert answer.status == 200, answer
-        return answer.json
-
-    def order(self, kind: str, **body: Any) -> Answer:
-        """Give an order."""
-        return self.product.ask("POST", f"/v1/identity/{kind}", {"reason": "a test", **body}, key="admin")
-
-    def done(self, kind: str, **body: Any) -> dict[str, Any]:
-        """An order that has taken effect when it is answered."""
-        answer = self.order(kind, **body)
-        assert answer.status == 200, answer
-        assert answer.json["effect"] == "complete"
-        return dict(answer.json)
-
-    def timeline(self, identifier: str) -> set[str]:
-        """The event ids on the timeline of whoever that is."""
-        page = self.get(f"/v1/customers/{identifier}/timeline?limit=200")
-        return {each["event_id"].removesuffix(f"-{self.mark}") for each in page["timeline"]}
-
-    def stored(self, identifier: str) -> set[str]:
-        """The event ids that ClickHouse gives a person."""
-        rows = self.product.sql(f"SELECT event_id FROM interactions_by_person WHERE person = '{identifier}'")
-        return {row["event_id"].removesuffix(f"-{self.mark}") for row in rows}
-
-    def candidates(self) -> set[str]:
-        """Whom the phone may be; none where it is one person's."""
-        said = self.product.context("phone", self.phone)
-        return {each["id"] for each in said["candidates"]}
+from tests.system.product import Product, eventually
+from tests.system.story import Story
 
 
 @pytest.fixture
@@ -208,6 +134,92 @@ def test_a_parting_holds_against_later_evidence_and_is_taken_back_whole(story: S
     story.done("withdraw", order_id=parted["order_id"])
     assert story.timeline(her) == {"looked", "login", "again"}
     eventually(lambda: story.stored(her) == {"looked", "login", "again"})
+
+
+#: Of a call that went badly, and one that went well.
+BAD = {"details": {"outcome": "unresolved", "wait_s": 900}, "issue": "parcel"}
+GOOD = {"details": {"outcome": "resolved", "wait_s": 20}, "issue": "invoice"}
+ANSWER = {
+    "channel": "web",
+    "type": "survey_answered",
+    "touchpoint": "site_search",
+    "answer": {"question": "csat", "value": 2, "min": 1, "max": 5},
+}
+
+
+def test_parting_gives_scores_and_reports_back_as_if_the_link_had_never_been(story: Story) -> None:
+    """Beside each person is another one, to whom the same happened and who was never linked."""
+    her, browser = story.customer("her"), story.browser("kiosk")
+    hers, alone = story.customer("control"), story.browser("control")
+    for who, kiosk, linked in (("her", "kiosk", {"anonymous": "kiosk"}), ("control", "control", {})):
+        story.product.send(
+            story.event(f"{who}-answer", 3000, "v0", who={"anonymous": kiosk}, **ANSWER),
+            story.event(f"{who}-call", 2000, "c0", who={"customer": who}, **GOOD),
+            story.event(f"{who}-login", 90, "v1", who={"customer": who, **linked}, **BAD),
+            story.event(f"{who}-later", 80, "v2", who={"anonymous": kiosk}, **ANSWER),
+        )
+    eventually(lambda: story.stored(her) == {"her-answer", "her-call", "her-login", "her-later"})
+    eventually(lambda: all(story.figures(hers)) and all(story.figures(alone)))
+    eventually(lambda: story.figures(her)[0] and story.figures(her)[0] != story.figures(hers)[0])  # they differ
+    assert story.figures(browser)[0] == []
+
+    story.done("part", identifier=browser, person=her)
+    eventually(lambda: story.figures(her) == story.figures(hers))
+    eventually(lambda: story.figures(browser) == story.figures(alone))
+
+
+def test_withdrawing_a_join_gives_scores_and_reports_back_as_if_it_had_never_been(story: Story) -> None:
+    for old, new in (("old", "new"), ("old-control", "new-control")):
+        story.product.send(
+            story.event(f"{old}-answer", 3000, "v0", who={"anonymous": old}, **ANSWER),
+            story.event(f"{old}-login", 2900, "v1", who={"customer": old, "anonymous": old}, **BAD),
+            story.event(f"{new}-call", 2000, "c0", who={"customer": new}, **GOOD),
+            story.event(f"{new}-again", 1000, "c1", who={"customer": new}, **BAD),
+        )
+    old, new = story.customer("old"), story.customer("new")
+    never = story.customer("old-control"), story.customer("new-control")
+    eventually(lambda: all(all(story.figures(each)) for each in never))
+    eventually(lambda: (story.figures(old), story.figures(new)) == tuple(map(story.figures, never)))
+
+    joined = story.done("join", **{"from": old, "into": new})
+    eventually(lambda: story.figures(old) == [[], [], []])
+    # The earlier call of the one makes that of the other a repeat contact.
+    eventually(lambda: story.figures(new)[0][0]["repeat_contacts"] == 1)
+    assert story.figures(never[1])[0][0]["repeat_contacts"] == 0
+
+    story.done("withdraw", order_id=joined["order_id"])
+    eventually(lambda: (story.figures(old), story.figures(new)) == tuple(map(story.figures, never)))
+
+
+def test_a_forged_claim_gets_nothing_and_a_login_with_the_same_key_works(story: Story) -> None:
+    """Whoever reads a page's source has its key, and may send whatever they like."""
+    victim, number = story.customer("victim"), story.phone
+    story.product.send(
+        story.event("account", 60, who={"customer": "victim", "phone": number}, **GOOD),
+        story.event("call", 50, "c1", who={"phone": number}, **GOOD),
+    )
+    eventually(lambda: story.timeline(victim) == {"account", "call"})
+    web = {"channel": "web", "type": "identified", "touchpoint": "account"}
+    forged = story.event("forged", 0, "c1", who={"customer": "attacker", "phone": number}, **web)
+    forged["occurred_at"] = "2001-01-01T00:00:00Z"
+    ring = story.event("rings", 0, "c9", who={"phone": number}, channel="phone", type="call_ringing", touchpoint="q")
+    search = story.event("search", 5, who={"anonymous": "visitor"}, channel="web", type="searched", touchpoint="s")
+    login = story.event("login", 4, who={"customer": "visitor", "anonymous": "visitor"}, **web)
+    story.product.send(forged, ring, search, login, key="public")
+
+    visitor, attacker = story.customer("visitor"), story.customer("attacker")
+    eventually(lambda: story.timeline(visitor) == {"search", "login"})  # the anonymous history is the customer's
+    eventually(lambda: story.timeline(attacker) == {"forged"})
+    eventually(lambda: story.stored(visitor) == {"search", "login"})
+    said = story.product.context("phone", number)
+    assert (said["match"], said["profile"]["id"]) == ("one", victim)
+    assert story.timeline(victim) == {"account", "call", "rings"}
+    told = story.get(f"/v1/customers/{victim}/identity")
+    (phone,) = (each for each in told["identifiers"] if each["namespace"] == "phone")
+    assert (phone["state"], phone["person"]) == ("resolved", victim)
+    assert {each["event_id"] for each in phone["evidence"]} == {f"account-{story.mark}"}
+    assert [each["id"] for each in story.get(f"/v1/customers/{attacker}/identity")["identifiers"]] == [attacker]
+    assert all(each["session_id"] != ring["session_id"] for each in story.get("/v1/calls/ringing")["calls"])
 
 
 def test_every_lookup_and_order_is_in_the_audit_table_without_names(story: Story) -> None:
