@@ -260,7 +260,7 @@ def test_every_column_of_every_table_is_looked_at(client: Client) -> None:
 def test_many_identifiers_with_any_characters_are_bound_in_several_statements(client: Client) -> None:
     ids = [f"customer:'{n}\\ \n?&=%{{}}ä" for n in range(1_200)]
     put(client, rows.INTERACTIONS, *(entry(identifier=each, links=[], received_at=START) for each in ids))
-    assert erase(client, Erasure(START + 1, 1, frozenset(ids))) == {"interactions": 1_200}
+    assert erase(client, Erasure(START + 1, 1, frozenset(ids))) == {"interactions": 1_200, "contacts": 1_200}
 
 
 def test_the_list_of_mutations_soon_names_nobody(client: Client) -> None:
