@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.domain.intervals import Z95
 from pipeline.domain.messages import UNASSIGNED, Assignment
 from pipeline.settings import Settings
 from pipeline.store import migrations, rows, writer
@@ -203,7 +204,7 @@ def test_customer_current_is_the_newest_that_was_not_taken_back(client: Client) 
     assert asked(client, sql) == []
 
 
-def test_touchpoint_views_take_each_cell_once_by_its_newest_definition(client: Client) -> None:
+def test_touchpoint_views_take_each_cell_once_and_add_up_what_each_definition_judged(client: Client) -> None:
     client.command("SYSTEM STOP MERGES touchpoint_scores")  # a merge would do FINAL's work
     hour = START // 3_600_000 * 3_600_000 + 900_000  # a quarter past: with the zone's 5:45 the start of an hour
     for _ in range(2):  # absolute and repeated: nothing is added up twice, and an older one changes nothing
@@ -217,14 +218,14 @@ def test_touchpoint_views_take_each_cell_once_by_its_newest_definition(client: C
         ease_asked_low, ease_asked_high, emotion_asked_mean, emotion_asked_low FROM touchpoint_hourly ORDER BY hour"""
     before, during = asked(client, sql)
     assert before[2:] == (100, 0, None, None, None, None, None)
-    values = [50.0, 100.0, 30.0]
-    mean = sum(values) / 3
-    margin = 1.96 * math.sqrt(sum((x - mean) ** 2 for x in values) / 2 / 3)
-    assert during[:4] == (hour, 2, 9, 3)
+    values = [50.0, 100.0, 0.0, 80.0, 30.0]  # an interaction is in the cell of one definition only
+    mean = sum(values) / 5
+    margin = Z95 * math.sqrt(sum((x - mean) ** 2 for x in values) / 4 / 5)
+    assert during[:4] == (hour, 2, 13, 5)
     assert during[4:7] == pytest.approx((mean, max(mean - margin, 0), min(mean + margin, 100)))
     assert during[7:] == (None, None)
     days = asked(client, "SELECT sum(interactions), count() FROM touchpoint_daily")
-    assert days[0][0] == 109
+    assert days[0][0] == 113
 
 
 def test_views_do_not_depend_on_join_use_nulls(client: Client) -> None:
