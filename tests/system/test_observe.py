@@ -116,7 +116,7 @@ def test_observations_change_a_dot_and_staff_do_too(product: Product) -> None:
     source = f"checker-{uuid4().hex}"
     before = dot(product)
     assert before["n"] == 0, "somebody else observes this touchpoint"
-    assert (before["dot"], before["reason"]) == ("grey", "no evidence")
+    assert (before["dot"], before["reason"]) == ("grey", "no evidence of errors_found in the last 7 days")
 
     answer = post(product, said(1, 1.0, source), {**said(2, 1.0, source), "value": "many"}, said(3, 1.0, source))
     assert answer.status == 202, answer
@@ -124,7 +124,7 @@ def test_observations_change_a_dot_and_staff_do_too(product: Product) -> None:
     (refused,) = answer.json["rejected"]
     assert (refused["index"], refused["observation_id"], refused["reason"]) == (1, "o-2", "wrong_type")
     eventually(lambda: dot(product)["n"] == 2)
-    assert dot(product)["reason"] == "2 pieces of evidence, and 3 are needed"
+    assert dot(product)["reason"] == "2 pieces of evidence in the last 7 days, and 3 are needed"
     assert dot(product)["dot"] == "grey"
 
     form = uuid4().hex
@@ -135,7 +135,7 @@ def test_observations_change_a_dot_and_staff_do_too(product: Product) -> None:
     assert post(product, said(1, 11.0, source), said(3, 12.0, source), said(4, 11.5, source)).json["accepted"] == 3
     eventually(lambda: dot(product)["n"] == 4)  # two were sent again, and took their own places
     assert dot(product)["dot"] == "grey"
-    assert "that may be yellow or red" in dot(product)["reason"]
+    assert "from red to green" in dot(product)["reason"]
 
     assert by_form(product, id=form, value="11.5", note="ring (415) 555-0163") == 303
     eventually(lambda: dot(product)["dot"] == "red")
