@@ -124,7 +124,7 @@ class Erasing:
             told = tuple(person for person in kept.told if person not in names)
             clean = _unnamed(x, names)
             if clean is not x or told != kept.told:
-                self._state.put(key, encode(Kept(clean, kept.definition, kept.experience, told)))
+                self._state.put(key, encode(structs.replace(kept, interaction=clean, told=told)))
                 found = True
         for key, value in list(self._state.scan(profile.prefix + records.SEEN)):
             seen = records.decode_seen(value)
