@@ -1,8 +1,9 @@
 """What profiles and `identify` tell each other, and how it stands on the wire.
 
 All of it is idempotent: interactions are a set union, assignments a highest version, evidence a smallest time,
-erasures a latest time. So neither order nor repeats of messages matter, but for one: what `Forget` takes back was sent
-before it on the same way. Private to Throughline: MessagePack, one tag in front.
+erasures a latest time. So neither order nor repeats of messages matter, but for two: what `Forget` takes back was sent
+before it on the same way, and of two replays (`Rescored`) the later one counts. Private to Throughline: MessagePack,
+one tag in front.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import msgspec
 
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.orders import Order
+from pipeline.domain.scores import ScoreRow
+from pipeline.domain.scoring import Experience
 
 
 class Evidence(msgspec.Struct, frozen=True, array_like=True, tag="e"):
@@ -153,7 +156,47 @@ class Unsaid(msgspec.Struct, frozen=True, array_like=True, tag="u"):
     before: int  # ms; NEVER where it is blocked
 
 
-Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub | Unsaid
+class Judging(msgspec.Struct, frozen=True, array_like=True, tag="d"):
+    """Which definitions judge what is stored on a partition number. The highest number counts.
+
+    What people see is by the one that is `live`. One more may judge `beside` it, in cells of its own (0: none does).
+    """
+
+    number: int
+    live: int
+    beside: int = 0
+
+    @property
+    def switched(self) -> bool:
+        """Whether another definition may have been live before."""
+        return self.number > 1
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a definition says of one copy of an event."""
+
+    event: bytes  # hash as in `records.event_name`
+    precedence: int  # the first of `Interaction.precedence`: which copy
+    experience: Experience | None
+
+
+class Judged(msgspec.Struct, frozen=True, array_like=True, tag="j"):
+    """A replay tells the profile `to` what another definition says of events that are stored there."""
+
+    to: str
+    definition: int
+    verdicts: tuple[Verdict, ...]
+
+
+class Rescored(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+    """A replay tells the person `to` their rows by another definition, from what was stored at `read_at`."""
+
+    to: str
+    read_at: int  # ms
+    rows: tuple[ScoreRow, ...]
+
+
+Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub | Unsaid | Judging | Judged | Rescored
 
 _encoder = msgspec.msgpack.Encoder()
 _message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -176,5 +219,7 @@ def decode_said(data: bytes) -> Evidence | Order:
 
 
 def receiver(message: Message) -> str:
-    """The profile that a message is for: the key under which it is sent."""
+    """The profile that a message is for: the key under which it is sent. '': all of the partition number."""
+    if isinstance(message, Judging):
+        return ""
     return message.interaction.identifier if isinstance(message, Misfiled) else message.to
