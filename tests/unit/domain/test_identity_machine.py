@@ -49,6 +49,18 @@ def test_a_forged_claim_of_a_phone_gets_nothing() -> None:
     assert len(honest.view("customer:c0")) == 1  # from a source that may say so, the phone would be shared
 
 
+def test_a_forged_crowd_takes_nobodys_phone_away() -> None:
+    """Somebody says with the key of a web page that a thousand cookies are the victim's: no call is lost by that."""
+    phone = {"phone": "+1 202 555 0140"}
+    call = _event("desk", {"customer": "c0", **phone}, START + 5, session_id="call")
+    crowd = [_event("web", {"customer": "c0", "anonymous": f"x{n}"}, START + n, public=True) for n in range(1_005)]
+    later = _event("desk", phone, START + 6)
+    network = Network([call, *crowd, later], Rules(SCORING), random.Random(1))
+    network.run()
+    assert {x.event_id for x in network.view("customer:c0")} >= {call.event["event_id"], later.event["event_id"]}
+    assert network.alone == {"customer:c0"}
+
+
 def _event(source: str, identifiers: dict[str, str], at: int, **fields: object) -> Copy:
     copy = copies_of(0, len(identifiers), 1)[0]
     event = {"source": source, "identifiers": identifiers, "occurred_at": at, "event_id": f"{source}{at}"}
