@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS contacts
     handle_s      Nullable(Float64) COMMENT 'seconds with somebody; null: not said' CODEC(ZSTD(1)),
     outcome       LowCardinality(String) COMMENT 'what became of it, in the words of its source',
     consent       Map(LowCardinality(String), Bool) COMMENT 'as in interactions' CODEC(ZSTD(1)),
-    version       UInt64 COMMENT 'of the row of interactions' CODEC(Delta(8), ZSTD(1))
+    version       UInt64 COMMENT 'of the row of interactions' CODEC(Delta(8), ZSTD(1)),
+
+    INDEX occurred_at_range occurred_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYear(occurred_day)
