@@ -120,6 +120,18 @@ def known(desk: Desk) -> None:
     desk.say(identifier="customer:1", type="identified", phone=PHONE, links=["anonymous:a1"], ago_s=2900)
 
 
+def test_the_first_thing_of_a_day_is_announced_too(desk: Desk, page: Page) -> None:
+    """It brings a heading of its own with it: what is new is below that."""
+    desk.say(identifier="customer:1", type="profile_updated", properties={"name": "Ada Lovelace"}, ago_s=2 * 86_400)
+    page.goto(f"{desk.url}/desk/customers/customer:1")
+    expect(page.locator("#state")).to_have_text("Live")
+    expect(page.locator(".day")).to_have_count(1)
+
+    desk.say(identifier="customer:1", type="searched", properties={"query": "return blue shoes"})
+    expect(page.locator(".day")).to_have_count(2)
+    expect(page.locator("#news")).to_have_text("New: Searched for “return blue shoes”")
+
+
 def test_a_search_on_the_web_appears_while_the_agent_watches(desk: Desk, page: Page) -> None:
     known(desk)
     search(page, "(415) 555-0142")

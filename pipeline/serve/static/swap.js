@@ -51,7 +51,7 @@ function children(target, next, fresh) {
     const key = keyOf(wanted);
     const found = key === null ? (at && same(at, wanted) ? at : null) : keyed.get(key);
     if (!found || found.tagName !== wanted.tagName) {
-      if (wanted.dataset.key !== undefined) fresh.push(wanted);
+      fresh.push(...(wanted.dataset.key !== undefined ? [wanted] : wanted.querySelectorAll("[data-key]")));
       target.insertBefore(wanted, at);
       continue;
     }
