@@ -46,17 +46,19 @@ def threshold(row: Row, known: Catalogue) -> Cause | tuple[Key, str]:
 
 
 def control(row: Row, known: Catalogue) -> Cause | tuple[Key, str]:
-    """The newest day of a control chart: a cause, or that there is none and why."""
-    place, day = str(row["touchpoint"]), row["newest"]
+    """The newest day of a control chart of one dimension: a cause, or that there is none and why."""
+    place, dimension, day = str(row["touchpoint"]), str(row["dimension"]), row["newest"]
+    cause = f"{place}/{dimension}"
     if not row["broken"]:
-        return (CONTROL, "", place), f"it was within its limits on {day}"
+        return (CONTROL, "", cause), f"it was within its limits on {day}"
     better = row["ewma"] > row["high"]
     return Cause(
         kind=CONTROL,
-        cause=place,
+        cause=cause,
         reason=(
-            f"{_name(place, known)} has become {'better' if better else 'worse'} than chance explains: on {day} the "
-            f"moving average of its days was {row['ewma']:.1f}, and expected was {row['low']:.1f} to {row['high']:.1f}"
+            f"The {dimension} of {_name(place, known)} has become {'better' if better else 'worse'} than chance "
+            f"explains: on {day} the moving average of its days was {row['ewma']:.1f}, and expected was "
+            f"{row['low']:.1f} to {row['high']:.1f}"
         ),
         touchpoint=place,
         what_to_do="Find out what has changed, and keep it." if better else "Find out what has changed, and undo it.",

@@ -24,9 +24,9 @@ SETTINGS: dict[str, Any] = {"max_execution_time": 30, "join_use_nulls": 0}
 COMPLAINTS, REFUSING, CHARTS = 3, 12, 120
 
 _DOTS = "SELECT touchpoint, measure, dot, reason, value, n, low, high FROM touchpoint_dots ORDER BY touchpoint, measure"
-_CHARTS = """SELECT touchpoint, max(day) AS newest, argMax(broken, day) AS broken, argMax(ewma, day) AS ewma,
+_CHARTS = """SELECT touchpoint, dimension, max(day) AS newest, argMax(broken, day) AS broken, argMax(ewma, day) AS ewma,
 argMax(low, day) AS low, argMax(high, day) AS high, argMax(n, day) AS n, toDate(now64(3), {zone:String}) AS today
-FROM touchpoint_control GROUP BY touchpoint ORDER BY touchpoint"""
+FROM touchpoint_control GROUP BY touchpoint, dimension ORDER BY touchpoint, dimension"""
 #: Two days are far enough back for whatever comes late: an alert that was opened needs its row no more.
 _SEVERE = """SELECT identifier, touchpoint, toString(toDate(i.occurred_at, {zone:String})) AS day,
 argMax(person, (i.occurred_at, event_id)) AS person, argMax(type, (i.occurred_at, event_id)) AS type,

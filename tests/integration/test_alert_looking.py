@@ -198,6 +198,29 @@ def test_a_broken_control_limit_is_a_cause_and_charts_are_read_now_and_then(clie
     assert only(second, CONTROL) == []
 
 
+def test_each_dimension_has_a_chart_and_an_alert_of_its_own(client: Client) -> None:
+    """One that is as ever hides nothing of another one at the same place."""
+    for place, broken in (("pickup_point", "ease"), ("installer_visit", "emotion")):
+        for day in range(2, 20):
+            start = (NOW - day * 24 * HOUR) // 900_000 * 900_000
+            found = {"touchpoint": place, "ease_asked_n": 0, "ease_asked_sum": 0.0, "ease_asked_sum2": 0.0}
+            for dimension in ("ease", "emotion"):
+                mean = 30.0 if day == 2 and dimension == broken else 79.0 + day % 3
+                sums = {"n": 40, "sum": 40 * mean, "sum2": 40 * mean * mean}
+                found |= {f"{dimension}_asked_{name}": value for name, value in sums.items()}
+            put(client, rows.TOUCHPOINT_SCORES, cell(start, 0, 1, [], 40) | found)
+    again = looking(client).look().look
+    causes = {
+        each.cause: each for each in only(again, CONTROL) if each.touchpoint in ("pickup_point", "installer_visit")
+    }
+    assert set(causes) == {"pickup_point/ease", "installer_visit/emotion"}
+    assert causes["pickup_point/ease"].reason.startswith(
+        "The ease of Pick-up point has become worse than chance explains"
+    )
+    steady = {key for key in again.over if key[0] == CONTROL}
+    assert steady >= {(CONTROL, "", "pickup_point/emotion"), (CONTROL, "", "installer_visit/ease")}
+
+
 def test_who_refuses_analysis_and_has_an_alert_is_named(client: Client) -> None:
     alert = alerted(alert_id="severe-1", kind="severe", opened_at=NOW, updated_at=NOW, n=1)
     put(client, rows.ALERTS, alert | {"person": "customer:r", "identifier": "customer:r"})
