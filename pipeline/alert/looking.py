@@ -59,9 +59,7 @@ WHERE occurred_day >= today() - 16 AND type = 'survey_answered' AND identifier I
 )
 ORDER BY at DESC, source, event_id"""
 _REFUSING = """SELECT a.alert_id AS alert_id FROM (SELECT * FROM alerts FINAL WHERE person != '') AS a
-INNER JOIN (
-    SELECT person AS who, arrayJoin(if(everything, [''], browsers)) AS browser FROM analysis_refusals
-) AS refused ON refused.who = a.person
+INNER JOIN analysis_refused_parts AS refused ON refused.who = a.person
 WHERE refused.browser IN ('', a.identifier) ORDER BY alert_id"""
 
 Rows = list[dict[str, Any]]

@@ -7,7 +7,7 @@ FINAL: of those of one key the newest is taken.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import clickhouse_connect
@@ -53,18 +53,8 @@ CONSENTS = Table(
     "identifier IN {ids:Array(String)}",
     {"identifier": "String", "source": "String", "event_id": "String"},
 )
-CONTACTS = Table(
-    "contacts",
-    "contact",
-    "identifier IN {ids:Array(String)}",
-    {"occurred_day": "Date", "identifier": "String", "source": "String", "event_id": "String"},
-)
-COMPLAINTS = Table(
-    "complaints",
-    "complaint",
-    "identifier IN {ids:Array(String)}",
-    {"occurred_day": "Date", "identifier": "String", "source": "String", "event_id": "String"},
-)
+CONTACTS = replace(INTERACTIONS, name="contacts", kind="contact")  # copies, with the same key
+COMPLAINTS = replace(INTERACTIONS, name="complaints", kind="complaint")  # copies, with the same key
 #: Interactions, and tables that hold copies of them: of a shared identifier some of the rows are a person's.
 PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS)
 TABLES = (

@@ -3,10 +3,7 @@
 CREATE OR REPLACE VIEW interactions_by_person AS
 SELECT a.*
 FROM interactions_attributed AS a
-LEFT ANTI JOIN
-(
-    SELECT person AS who, arrayJoin(if(everything, [''], browsers)) AS browser FROM analysis_refusals
-) AS refused ON refused.who = a.person AND (refused.browser = '' OR refused.browser = a.identifier)
+LEFT ANTI JOIN analysis_refused_parts AS refused ON refused.who = a.person AND (refused.browser = '' OR refused.browser = a.identifier)
 WHERE NOT mapContains(a.consent, 'analysis') OR a.consent['analysis']
 COMMENT 'Interactions with their person. Bound it by occurred_day or occurred_at; for one person use person_timeline.';
 

@@ -22,10 +22,7 @@ SELECT
     a.high AS high,
     a.n AS n
 FROM (SELECT * FROM alerts FINAL WHERE closed_at IS NULL) AS a
-LEFT ANTI JOIN
-(
-    SELECT person AS who, arrayJoin(if(everything, [''], browsers)) AS browser FROM analysis_refusals
-) AS refused ON refused.who = a.person AND (refused.browser = '' OR refused.browser = a.identifier)
+LEFT ANTI JOIN analysis_refused_parts AS refused ON refused.who = a.person AND (refused.browser = '' OR refused.browser = a.identifier)
 SETTINGS join_use_nulls = 0
 COMMENT 'What people should look at now, and who: oldest first, ORDER BY opened_at. stands_alone is from who is who, the rest from experience.';
 

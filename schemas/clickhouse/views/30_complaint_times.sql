@@ -102,23 +102,11 @@ FROM
         (
             SELECT
                 i.*,
-                multiIf(
-                    w.who = '', i.identifier,
-                    i.session_id != '' AND mapContains(w.sessions, i.session_id), w.sessions[i.session_id],
-                    w.until IS NOT NULL AND i.occurred_at < w.until, w.earlier_person,
-                    w.person
-                ) AS person
+${person}
             FROM (SELECT * FROM complaints FINAL) AS i
-            LEFT JOIN
-            (
-                SELECT identifier AS who, person, until, earlier_person, ambiguous, sessions
-                FROM identities_assigned
-            ) AS w ON w.who = i.identifier
+${assignments}
         ) AS c
-        LEFT ANTI JOIN
-        (
-            SELECT person AS who, arrayJoin(if(everything, [''], browsers)) AS browser FROM analysis_refusals
-        ) AS refused ON refused.who = c.person AND (refused.browser = '' OR refused.browser = c.identifier)
+        LEFT ANTI JOIN analysis_refused_parts AS refused ON refused.who = c.person AND (refused.browser = '' OR refused.browser = c.identifier)
         WHERE (NOT mapContains(c.consent, 'analysis') OR c.consent['analysis'])
           AND (NOT c.public OR startsWith(c.person, 'anonymous:') OR startsWith(c.person, 'device:'))
         GROUP BY c.person, c.complaint
