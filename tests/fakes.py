@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,7 +52,23 @@ class FakeBatch(DictState):
         self.sources: Sequence[Record] = sources
         self.cache: dict[str, object] = {} if cache is None else cache
         self.sent: list[Sent] = []
+        self.again = self.hold = False
         self._callbacks: list[Callable[[], None]] = []
+        self._keys: list[bytes] | None = None  # in their order, once somebody has asked
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        if self._keys is not None and (value is not None) != (key in self.data):
+            at = bisect_left(self._keys, key)
+            self._keys[at : at + (value is None)] = [key] * (value is not None)
+        super().put(key, value)
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        if self._keys is None:
+            self._keys = sorted(self.data)
+        start = bisect_left(self._keys, after + b"\0" if after else prefix)
+        below = prefix.rstrip(b"\xff")
+        end = bisect_left(self._keys, below[:-1] + bytes([below[-1] + 1])) if below else len(self._keys)
+        return ((key, self.data[key]) for key in self._keys[start:end] if key in self.data)
 
     def send(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, timestamp: int | None = None
@@ -60,6 +77,10 @@ class FakeBatch(DictState):
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
+
+    def ask_again(self, hold: bool = False) -> None:
+        self.again = True
+        self.hold = self.hold or hold
 
     def commit(self) -> None:
         """Run what was asked for after the commit."""

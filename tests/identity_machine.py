@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from pipeline.domain.identity import Caps
+from pipeline.domain.caps import Caps
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.orders import Erase, Free, Join, Order, Part, Unblock, Withdraw
 from pipeline.domain.rules import Rules
@@ -33,8 +33,26 @@ NAMES = [
 ]
 LIMITS = (
     Limits(),
-    Limits(links=6, owners=3, reach=4, sessions=5, freed_owners=5, freed_reach=6),
-    Limits(links=4, owners=2, reach=3, sessions=2, freed_owners=3, freed_reach=4),
+    Limits(
+        links=6,
+        owners=3,
+        reach=4,
+        sessions=5,
+        freed_links=8,
+        freed_owners=5,
+        freed_reach=6,
+        freed_sessions=6,
+    ),
+    Limits(
+        links=3,
+        owners=2,
+        reach=3,
+        sessions=2,
+        freed_links=4,
+        freed_owners=3,
+        freed_reach=4,
+        freed_sessions=2,
+    ),
 )
 LATER = 4  # points of time by which events go on after each erasure
 SIZES = (200, 120, 5, 3)  # of a view
@@ -93,7 +111,8 @@ class Machine(RuleBasedStateMachine):
 
     def _ordered(self) -> Ordered:
         story = self.story
-        return Ordered(story.joins, story.parts, story.before, story.unheard, story.unsaid)
+        quiet = (story.unheard, story.muffled, story.forgotten)
+        return Ordered(story.joins, story.parts, story.before, *quiet, story.unsaid)
 
     def _head(self) -> dict[str, Any]:
         return {"order_id": f"o{len(self.orders)}", "reason": "", "by": "test", "at": 1}
@@ -109,12 +128,24 @@ class Machine(RuleBasedStateMachine):
         self._send(copies)
 
     @rule(number=numbers)
+    def forge_a_crowd(self, number: int) -> None:
+        """Somebody takes the key out of a web page, and says of one customer whatever there is."""
+        choices = Choices(number)
+        victim = VALUES["customer"].format(choices.below(PEOPLE["customer"]))
+        crowd = [(name, which) for name in ("anonymous", "device") for which in range(PEOPLE[name])]
+        for name, which in crowd:
+            self._forge({"customer": victim, name: VALUES[name].format(which)}, choices)
+
+    @rule(number=numbers)
     def forge(self, number: int) -> None:
         """Somebody takes the key out of a web page, and claims what they like, as of long ago: also whom they know, and
         what they allow, under the name of an event that there is already."""
         choices = Choices(number)
         claimed = {name: VALUES[name].format(choices.below(PEOPLE[name])) for name in PEOPLE if choices.below(2)}
-        forged = {"identifiers": claimed or {"device": "device-0"}, "public": True, "source": "web"}
+        self._forge(claimed or {"device": "device-0"}, choices)
+
+    def _forge(self, identifiers: dict[str, str], choices: Choices) -> None:
+        forged: dict[str, Any] = {"identifiers": identifiers, "public": True, "source": "web"}
         copies = copies_of(choices.below(2**32), self.events, self.step_ms)
         self.events += 1
         early = {"occurred_at": START - DAY_MS, "sent_at": None}
@@ -164,7 +195,7 @@ class Machine(RuleBasedStateMachine):
     def free(self, number: int) -> None:
         choices = Choices(number)
         names = sorted(self.network.alone) if choices.below(8) else NAMES
-        self._give(Free(identifier=choices.of(names), **self._head()))
+        self._give(Free(identifier=choices.of(names), **self._head() | {"at": self._now()}))
 
     @rule(node=st.integers(0, IDENTIFY))
     def restart(self, node: int) -> None:
@@ -175,9 +206,12 @@ class Machine(RuleBasedStateMachine):
         choices = Choices(number)
         persons = [name for name in NAMES if self.story.who_is_who().person(name) == name]
         who = choices.of(persons if persons and choices.below(8) else NAMES)
-        at = START + self.step_ms * (TIMES + self.erasures * LATER)
+        return Erase(person=who, block=choices.below(4) == 3, **self._head() | {"at": self._now()})
+
+    def _now(self) -> int:
+        """A time after all so far, for an order that tells before from after: events go on from there."""
         self.erasures += 1
-        return Erase(person=who, block=choices.below(4) == 3, **self._head() | {"at": at})
+        return START + self.step_ms * (TIMES + (self.erasures - 1) * LATER)
 
 
 class Resting(Machine):
@@ -262,7 +296,7 @@ class Resting(Machine):
         expected = story.truth(NAMES, self.smallest, Rules().age_ms)
         assert network.identities == identity_rows(expected)
         everyone = story.who_is_who()
-        assert network.alone == {name for name in NAMES if everyone.who(name).alone}
+        assert network.alone == {name for name in NAMES if everyone.who(name).alone or everyone.who(name).muted}
 
         shown = self.shown()
         assert strangers(shown, self.story.heard, self._ordered()) == []
@@ -346,7 +380,8 @@ class Streaming(Machine):
         if not hasattr(self, "network"):
             return
         self.network.run()
-        if any(isinstance(order, Erase) for order in self.orders):
+        renewed = [found.renewed for order in self.orders if (found := self.network.ordered(order.order_id))]
+        if any(isinstance(order, Erase) for order in self.orders) or any(renewed):
             self._compare_erased()
         else:
             self._compare()

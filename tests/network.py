@@ -19,8 +19,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.domain import records, tallies
+from pipeline.domain.caps import CAPS, Caps
 from pipeline.domain.identifiers import Keyring
-from pipeline.domain.identity import CAPS, Caps
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Evidence, decode_said, encode
 from pipeline.domain.orders import Order
@@ -32,7 +32,7 @@ from pipeline.domain.validate import interaction
 from pipeline.domain.view import context
 from pipeline.engine.batch import Batch
 from pipeline.identify import erasing, orders, recall
-from pipeline.identify.process import Identify
+from pipeline.identify.process import BOUNDS, Bounds, Identify
 from pipeline.partition import partition_of
 from pipeline.stitch import erasures
 from pipeline.stitch.process import Stitch
@@ -56,6 +56,8 @@ PARTITIONS = 3
 IDENTIFY = PARTITIONS  # its number among the nodes, after stitch's partitions
 REGION = "US"
 STEPS_MAX = 20_000  # a world that is not done by then never will be
+FEW = Bounds(changes=3, looks=5, spread=2, chores=2, waiting=4, page=2)  # of one batch of identify
+ONE = Bounds(changes=1, looks=1, spread=1, chores=1, waiting=1, page=1)
 
 CODEC = Codec(Path(__file__).parent.parent / "schemas")
 KEYRING = Keyring({"k1": bytes(32)}, "k1", sealing=bytes(32))
@@ -95,9 +97,11 @@ class Network:
         self._spoil = spoil
         self._caches: list[dict[str, object]] = [{} for _ in range(PARTITIONS + 1)]
         self._queues: dict[tuple[str, int], list[FakeRecord]] = {}  # sender and receiving node → what waits
+        self._again = self._hold = False  # identify has asked for another batch, and for one with nothing new
         self._identify = Identify(
             *(CODEC, PARTITIONS, KEYRING.seal),
             caps=caps,
+            bounds=chance.choice((BOUNDS, FEW, ONE)),
             recalled=[recall.decode(value) for value in self.recalled.values()],
         )
         self._offset = 0
@@ -121,6 +125,8 @@ class Network:
         """One worker starts again: what it held in memory is gone, its state comes from the changelog."""
         self._caches[node] = {}
         self.states[node] = dict(self.states[node])
+        if node == IDENTIFY:
+            self._again, self._hold = True, False  # as the engine does: see Spec.resumes
 
     def send(self, copies: list[Copy]) -> None:
         """Events, written to Kafka in any order."""
@@ -140,10 +146,10 @@ class Network:
     def run(self, steps: int = STEPS_MAX) -> None:
         """Until nothing is on its way; with a smaller number of steps, only that far."""
         for _ in range(steps):
-            waiting = [key for key, queue in self._queues.items() if queue]
+            waiting = [key[1] for key, queue in self._queues.items() if queue] + [IDENTIFY] * self._again
             if not waiting:
                 return
-            self._step(self._chance.choice(waiting)[1])
+            self._step(self._chance.choice(waiting))
         assert steps < STEPS_MAX, "the messages never end"
 
     # One batch of one node.
@@ -154,7 +160,7 @@ class Network:
         sources: list[FakeRecord] = []
         senders = [sender for sender, receiver in self._queues if receiver == node]
         chance.shuffle(senders)
-        for sender in senders:
+        for sender in senders if node != IDENTIFY or not self._hold else ():
             queue = self._queues[sender, node]
             taken = [queue.pop(0) for _ in range(min(len(queue), chance.randint(0, 4)))]
             if taken and chance.random() < 0.15:
@@ -170,6 +176,8 @@ class Network:
         for _ in self._work(node, batch):
             pass
         self.delivered.update((each.topic, node) for each in sources)
+        if node == IDENTIFY:
+            self._again, self._hold = batch.again, batch.hold
         for each in batch.sent:
             self._publish(node, each)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pipeline.domain.interaction import Interaction
@@ -27,18 +27,23 @@ class Said(NamedTuple):
     strong: str
     weak: str
     session: str
+    public: bool = False  # anybody may have said it
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Beyond these an identifier stands alone."""
+    """Beyond these an identifier stands alone; but first it is not heard through public keys."""
 
     links: int = 1_000  # stronger identifiers
-    owners: int = 64
+    owners: int = 64  # or candidates
     reach: int = 1_000  # weaker identifiers
-    sessions: int = 4_000  # where it has two owners
+    sessions: int = 4_000  # where it has two owners; one counts once for each stronger identifier
+    size: int = 256 * 1024  # bytes of all names in an assignment
+    freed_links: int = 4_000
     freed_owners: int = 1_000
     freed_reach: int = 10_000
+    freed_sessions: int = 8_000  # of more, it is known only that there are
+    freed_size: int = 320 * 1024
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,16 @@ class InForce:
     joins: Mapping[str, str] = field(default_factory=dict)  # from → into
     parts: Mapping[str, Collection[str]] = field(default_factory=dict)  # identifier → persons
     freed: Collection[str] = ()
-    stuck: Collection[tuple[str, str]] = ()  # (identifier, 'links' or 'sessions'): once over that cap, always
+    stuck: Collection[tuple[str, bool]] = ()  # (identifier, public): of that kind there were too many sessions to know
+    past: Collection[str] = ()  # identifiers whose owners were forgotten
 
 
 class Who(NamedTuple):
-    """Whose an identifier is; and the cap because of which it stands alone, or ''."""
+    """Whose an identifier is; the cap because of which it stands alone, or is not heard through public keys, or ''."""
 
     is_: Assignment  # version 0
     alone: str = ""
+    muted: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Truth:
 def truth(copies: Copies, size: int = 200, age_ms: int = 400 * DAY_MS) -> Truth:
     """Persons and timelines, from every copy of every event. `size` and `age_ms` cut the timelines."""
     copies = list(copies)
-    said = [Said(x.linked_at, x.identifier, weak, x.session_id) for x in copies for weak in x.links]
+    said = [Said(x.linked_at, x.identifier, weak, x.session_id, x.public) for x in copies for weak in x.links]
     counted: dict[Key, Interaction] = {}
     for x in copies:
         counted[(x.identifier, *x.event)] = min(
@@ -108,10 +115,10 @@ class WhoIsWho:
         self._orders = orders or InForce()
         self._limits = limits or Limits()
         self._above: dict[str, list[Said]] = defaultdict(list)
-        self._below: dict[str, set[str]] = defaultdict(set)
+        self._below: dict[tuple[str, bool], set[str]] = defaultdict(set)
         for each in said:
             self._above[each.weak].append(each)
-            self._below[each.strong].add(each.weak)
+            self._below[each.strong, each.public].add(each.weak)
         self._known: dict[str, Who] = {}
 
     def who(self, name: str) -> Who:
@@ -126,8 +133,10 @@ class WhoIsWho:
         return None if found.ambiguous else (found.owners or (name,))[0]
 
     def counts(self, each: Said) -> bool:
-        """Whether that evidence counts at its weak end."""
-        return not self.who(each.strong).alone and self.person(each.strong) not in self.barred(each.weak)
+        """Whether that evidence counts at its weak end, were it not for caps there."""
+        strong = self.who(each.strong)
+        heard = not (strong.alone or (each.public and strong.muted))
+        return heard and self.person(each.strong) not in self.barred(each.weak)
 
     def barred(self, name: str) -> set[str]:
         """The persons that it is parted from, and whoever these are by now."""
@@ -135,44 +144,79 @@ class WhoIsWho:
         return {*parted, *(person for each in parted if (person := self.person(each)))}
 
     def _decide(self, name: str) -> Who:
-        over = self._over(name)
+        over = self._over(name, public=False)
+        muted = "" if over else self._over(name, public=True)
         if name in self._orders.joins:
             into = self._orders.joins[name]
             owner = self.person(into)
             if owner is None:
-                return Who(Assignment(0, candidates=self.who(into).is_.candidates, ambiguous=True), over)
-            return Who(NOBODY if owner in self.barred(name) else Assignment(0, (owner,)), over)
+                return Who(Assignment(0, candidates=self.who(into).is_.candidates, ambiguous=True), over, muted)
+            return Who(NOBODY if owner in self.barred(name) else Assignment(0, (owner,)), over, muted)
         if over:
             return Who(NOBODY, over)
-        evidence = [each for each in self._above[name] if self.counts(each)]
+        trusted = [each for each in self._above[name] if not each.public]
+        public = [each for each in self._above[name] if each.public]
+        if not muted and any(self.who(each.strong)[1:] == ("", "") for each in public):
+            found, muted = self._by(name, [*trusted, *public])
+            if not muted:
+                return Who(found)
+        found, alone = self._by(name, trusted)
+        return Who(found, alone, "" if alone else muted)
+
+    def _by(self, name: str, said: list[Said]) -> tuple[Assignment, str]:
+        """Whose it is by that evidence; or the cap that this exceeds."""
+        caps = self._caps(name)
+        evidence = [each for each in said if self.counts(each)]
         clear = [(each.at, owner, each.session) for each in evidence if (owner := self.person(each.strong))]
         first = {owner: min(at for at, o, _ in clear if o == owner) for _, owner, _ in clear}
+        if not first:
+            may_be = {c for each in evidence for c in self.who(each.strong).is_.candidates} - self.barred(name)
+            found = Assignment(0, candidates=tuple(sorted(may_be)), ambiguous=bool(evidence))
+            return (NOBODY, "candidates") if len(may_be) > caps.owners else self._told(found, caps)
+        if name in self._orders.past:
+            first[name] = -1
         owners = tuple(sorted(first, key=lambda owner: (first[owner], owner[:7] != "erased:", owner.split(":", 1))))
-        if not owners:
-            may_be = {c for each in evidence for c in self.who(each.strong).is_.candidates}
-            candidates = tuple(sorted(may_be - self.barred(name)))
-            return Who(Assignment(0, candidates=candidates, ambiguous=bool(evidence)))
         if len(owners) == 1:
-            return Who(Assignment(0, owners))
-        limits = self._limits
-        if len(owners) > (limits.freed_owners if name in self._orders.freed else limits.owners):
-            return Who(NOBODY, "owners")
-        if (name, "sessions") in self._orders.stuck or len(sessions_of(self._above[name])) > limits.sessions:
-            return Who(NOBODY, "sessions")
+            return Assignment(0, owners), ""
+        if len(owners) > caps.owners:
+            return NOBODY, "owners"
+        kinds = {each.public for each in said}
+        if any(self._crowded(name, public, caps.sessions) for public in kinds | {False}):
+            return NOBODY, "sessions"
         sessions = {session: {o for _, o, s in clear if s == session} for session in sessions_of(evidence)}
         settled = {session: min(found) if len(found) == 1 else "" for session, found in sessions.items()}
-        candidates = tuple(sorted(owner for owner in owners if not owner.startswith("erased:")))
-        return Who(Assignment(0, owners, first[owners[1]], settled, candidates, ambiguous=True))
+        candidates = tuple(sorted(owner for owner in owners if owner[:7] != "erased:" and owner != name))
+        return self._told(Assignment(0, owners, first[owners[1]], settled, candidates, ambiguous=True), caps)
 
-    def _over(self, name: str) -> str:
-        """The cap that its evidence alone exceeds."""
-        limits, orders = self._limits, self._orders
+    def _told(self, found: Assignment, caps: Limits) -> tuple[Assignment, str]:
+        """The same, if it is not too much to tell."""
+        names = [*found.owners, *found.candidates, *found.sessions, *found.sessions.values()]
+        return (NOBODY, "size") if sum(len(each.encode()) for each in names) > caps.size else (found, "")
+
+    def _caps(self, name: str) -> Limits:
+        caps = self._limits
+        if name not in self._orders.freed:
+            return caps
+        wide = {each: getattr(caps, f"freed_{each}") for each in ("links", "owners", "reach", "sessions", "size")}
+        return replace(caps, **wide)
+
+    def _crowded(self, name: str, public: bool, sessions: int) -> bool:
+        said = [each for each in self._above[name] if each.public == public]
+        return (name, public) in self._orders.stuck or logins(said) > sessions
+
+    def _over(self, name: str, public: bool) -> str:
+        """The cap that one kind of its evidence alone exceeds."""
+        caps = self._caps(name)
         if name.startswith("erased:"):
             return ""
-        if (name, "links") in orders.stuck or len({each.strong for each in self._above[name]}) > limits.links:
+        if len({each.strong for each in self._above[name] if each.public == public}) > caps.links:
             return "links"
-        reach = limits.freed_reach if name in orders.freed else limits.reach
-        return "reach" if len(self._below[name]) > reach else ""
+        return "reach" if len(self._below[name, public]) > caps.reach else ""
+
+
+def logins(said: Iterable[Said]) -> int:
+    """In how many sessions evidence came, each once for each stronger identifier."""
+    return len({(each.strong, each.session) for each in said if each.session})
 
 
 def sessions_of(said: Iterable[Said]) -> set[str]:
@@ -197,7 +241,9 @@ class Ordered:
     joins: Mapping[str, str] = field(default_factory=dict)  # from → into
     parts: Mapping[str, Collection[str]] = field(default_factory=dict)  # identifier → persons
     erased: Mapping[str, int] = field(default_factory=dict)  # identifier → what is older than that (ms) is erased
-    unheard: Collection[str] = ()  # customers who stood alone at any time: what they say of others may not count
+    unheard: Collection[str] = ()  # who stood alone at any time: what they say of others may not count
+    muffled: Collection[str] = ()  # who was not heard through public keys at any time
+    forgotten: Collection[str] = ()  # of whom something was forgotten at any time
     unsaid: Collection[tuple[str, str]] = ()  # (identifier, person): parted at any time
 
 
@@ -224,6 +270,8 @@ def strangers(
         if each.session_id and each.identifier.startswith("customer:") and each.identifier not in ordered.unheard:
             customer = _end(each.identifier, joins)
             for weak in each.links:
+                if {each.identifier, weak} & {*ordered.forgotten, *(ordered.muffled if each.public else ())}:
+                    continue
                 if not {(weak, each.identifier), (weak, customer)} & set(ordered.unsaid):
                     named[weak, each.session_id].add(customer)
 

@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.domain.interaction import NAMESPACES, Interaction
 from pipeline.domain.orders import Erase, Free, Join, Order, Part, Unblock, Withdraw
-from tests.oracle import NOBODY, InForce, Key, Limits, Said, Truth, WhoIsWho, sessions_of, told, whose
+from tests.oracle import NOBODY, InForce, Key, Limits, Said, Truth, WhoIsWho, logins, told, whose
 from tests.oracle_rows import counted
 
 #: Why an order is refused → what its reason has to say.
@@ -29,9 +29,9 @@ REFUSALS = {
     "ambiguous": "is ambiguous",
     "somebody else": "name that person|erase that person",
     "parted": "parts .* from .* already",
-    "freed": "has freed .* already",
+    "freed": "has freed .* already, and",
     "not alone": "does not stand alone",
-    "cannot be freed": "cannot be freed",
+    "forgotten": "had evidence forgotten",
     "unknown": "There is no order",
     "no taking back": "that cannot be taken back",
     "does not hold": "does not hold",
@@ -64,11 +64,16 @@ class Story:
     blocked: set[str] = field(default_factory=set)
     before: dict[str, int] = field(default_factory=dict)  # identifier → what is older than that (ms) is erased
     unheard: set[str] = field(default_factory=set)  # who stood alone at any time
+    muffled: set[str] = field(default_factory=set)  # who was not heard through public keys at any time
+    forgotten: set[str] = field(default_factory=set)  # of whom something was forgotten at any time
+    since: dict[tuple[str, bool], int] = field(default_factory=dict)  # (identifier, public) → older (ms) is forgotten
+    past: set[str] = field(default_factory=set)  # whose owners were forgotten
     unsaid: set[tuple[str, str]] = field(default_factory=set)  # (identifier, person) that were parted at any time
     _holding: dict[str, Order] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _given: dict[str, Order] = field(default_factory=dict)
-    _stuck: set[tuple[str, str]] = field(default_factory=set)
+    _stuck: set[tuple[str, bool]] = field(default_factory=set)
+    _renewals: set[str] = field(default_factory=set)  # orders that had something forgotten
     _rested: set[Key] = field(default_factory=set)
 
     # What happens.
@@ -120,12 +125,13 @@ class Story:
         self._rested = set(self.stored)
         self.unsaid |= {(name, person) for name in self.parts for person in everyone.barred(name)}
         self.unheard |= {name for name in self.names if everyone.who(name).alone}
+        self.muffled |= {name for name in self.names if everyone.who(name).muted}
 
     # What is true.
 
     def who_is_who(self) -> WhoIsWho:
         """Who everybody is now."""
-        return WhoIsWho(self.said, InForce(self.joins, self.parts, self.freed, self._stuck), self.limits)
+        return WhoIsWho(self.said, InForce(self.joins, self.parts, self.freed, self._stuck, self.past), self.limits)
 
     def truth(self, names: Iterable[str], size: int, age_ms: int) -> Truth:
         """Persons and timelines, and the assignments of these identifiers where there is one."""
@@ -158,16 +164,18 @@ class Story:
             if not {x.identifier, weak} & self.blocked
             and all(since >= self.before.get(name, 0) for name in (x.identifier, weak))
         )
-        self.said |= {Said(x.linked_at, x.identifier, weak, x.session_id) for weak in links}
+        self.said |= {
+            Said(x.linked_at, x.identifier, weak, x.session_id, x.public)
+            for weak in links
+            if all(x.linked_at >= self.since.get((name, x.public), 0) for name in (x.identifier, weak))
+        }
         return links
 
     def _note_stuck(self) -> None:
-        for name in {each.weak for each in self.said}:
-            above = [each for each in self.said if each.weak == name]
-            if len({each.strong for each in above}) > self.limits.links:
-                self._stuck.add((name, "links"))
-            if len(sessions_of(above)) > self.limits.sessions:
-                self._stuck.add((name, "sessions"))
+        for name, public in {(each.weak, each.public) for each in self.said}:
+            above = [each for each in self.said if (each.weak, each.public) == (name, public)]
+            if logins(above) > self.limits.freed_sessions:
+                self._stuck.add((name, public))
 
     # Orders. Each returns why it is refused, or ''.
 
@@ -219,16 +227,38 @@ class Story:
 
     def _free(self, order: Free) -> str:
         name = order.identifier
-        alone = self.who_is_who().who(name).alone
-        if name in self.freed:
-            return "freed"
-        if not alone:
-            return "not alone"
-        below = {each.weak for each in self.said if each.strong == name}
-        if alone in ("links", "sessions") or len(below) > self.limits.freed_reach:
-            return "cannot be freed"
+        who = self.who_is_who().who(name)
+        if not (who.alone or who.muted):
+            return "freed" if name in self.freed else "not alone"
+        public = not who.alone
+        if name in self.freed or self._beyond(name, public):
+            self._forget(name, order.at, (True,) if public else (False, True))
+            self._renewals.add(order.order_id)
         self.freed.add(name)
         return ""
+
+    def _beyond(self, name: str, public: bool) -> bool:
+        """Whether more was said than the widest caps allow."""
+        limits = self.limits
+        said = [each for each in self.said if each.public == public]
+        above = [each for each in said if each.weak == name]
+        return (
+            len({each.strong for each in above}) > limits.freed_links
+            or len({each.weak for each in said if each.strong == name}) > limits.freed_reach
+            or (name, public) in self._stuck
+        )
+
+    def _forget(self, name: str, at: int, kinds: Collection[bool]) -> None:
+        """What was said of it so far is forgotten, and whatever comes of before."""
+        found = self.who_is_who().who(name).is_
+        above = any(each.weak == name for each in self.said)
+        if name not in self.joins and not (found.owners or found.ambiguous) and above:
+            self.past.add(name)
+        self.forgotten.add(name)
+        self.said = {each for each in self.said if each.public not in kinds or name not in (each.strong, each.weak)}
+        for public in kinds:
+            self.since[name, public] = at
+            self._stuck.discard((name, public))
 
     def _withdraw(self, order: Withdraw) -> str:
         given = self._given.get(order.withdrawn)
@@ -238,6 +268,8 @@ class Story:
             return "no taking back"
         if order.withdrawn not in self._holding:
             return "does not hold"
+        if order.withdrawn in self._renewals:
+            return "forgotten"
         self._end(order.withdrawn)
         return ""
 
@@ -265,7 +297,11 @@ class Story:
             return "somebody else"
         whole = {who} | {name for name in self.names if everyone.who(name).is_.owners == (who,)}
         mine = {each for each in self.said if {each.strong, each.weak} & whole}
-        shared = {each for each in mine if each.weak not in whole and everyone.counts(each)}
+        shared = {
+            each
+            for each in mine
+            if each.weak not in whole and everyone.counts(each) and not (each.public and everyone.who(each.weak).muted)
+        }
         for order_id, given in list(self._holding.items()):
             about = {getattr(given, name, "") for name in ("from_id", "into_id", "identifier", "person")}
             if isinstance(given, Join | Part | Free) and about & whole:
@@ -276,7 +312,10 @@ class Story:
         for name in whole:
             self.before[name] = max(order.at, self.before.get(name, 0))
             (self.blocked.add if order.block else self.blocked.discard)(name)
-            self._stuck -= {(name, "links"), (name, "sessions")}
+            self._stuck -= {(name, False), (name, True)}
+            self.past.discard(name)
+            self.since.pop((name, False), None)
+            self.since.pop((name, True), None)
         for key, x in list(self.stored.items()):
             if x.identifier in whole:
                 if order.block or x.since < self.before[x.identifier]:

@@ -19,8 +19,8 @@ import msgspec
 
 from pipeline import catalogue
 from pipeline.domain import texts
+from pipeline.domain.caps import CAPS, Caps
 from pipeline.domain.identifiers import Keyring
-from pipeline.domain.identity import CAPS, Caps
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Evidence, Message, Misfiled, decode_message, decode_said, encode
 from pipeline.domain.orders import Order
@@ -109,10 +109,13 @@ class World:
             self._said += 1
             records.append(FakeRecord(EVIDENCE.name, 0, self._said, now_ms(), None, encode(each)))
         self._unheard.clear()
-        batch = FakeBatch(0, sources=records, data=self.known.data, cache=self._cache)
-        for _ in self._deciding.process(batch):
-            pass
-        self._undelivered += [decode_message(each.value or b"") for each in batch.to(INBOX.name)]
+        again = True
+        while again:
+            batch = FakeBatch(0, sources=records, data=self.known.data, cache=self._cache)
+            for _ in self._deciding.process(batch):
+                pass
+            self._undelivered += [decode_message(each.value or b"") for each in batch.to(INBOX.name)]
+            records, again = [], batch.again
         self.deliver()
 
     def deliver(self) -> None:

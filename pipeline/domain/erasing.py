@@ -23,6 +23,7 @@ from pipeline.domain.recalled import Seal
 from pipeline.domain.records import Erasure, Kept, Lent, encode
 from pipeline.domain.slices import persons
 from pipeline.domain.state import State
+from pipeline.domain.witness import PUBLIC
 
 FORGET_EVENTS = 4_096  # in one message, 16 bytes each
 
@@ -151,6 +152,7 @@ class Erasing:
             for session, _ in list(self._state.scan(profile.prefix + records.SESSION + records.name(weak))):
                 self._state.put(session, None)
             profile.aliases.pop(weak, None)
+            profile.aliases.pop(PUBLIC + weak, None)
             found = True
         return found
 

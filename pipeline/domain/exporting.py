@@ -13,12 +13,12 @@ import msgspec
 
 from pipeline.domain import records
 from pipeline.domain.messages import Assignment
-from pipeline.domain.state import Paging
+from pipeline.domain.state import Reading
 
 Json = dict[str, Any]
 
 
-def items(state: Paging, identifier: str, after: str) -> Iterator[tuple[bytes, Json]]:
+def items(state: Reading, identifier: str, after: str) -> Iterator[tuple[bytes, Json]]:
     """(key, `{"kind", "value"}`) of every record of a profile, behind a cursor. Raises ValueError where it is none."""
     start = records.prefix(identifier)
     behind = start + _place(after) if after else b""

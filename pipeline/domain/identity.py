@@ -3,7 +3,7 @@
 Evidence is a set of edges from a stronger identifier to a weaker one, each with the earliest time and the sessions in
 which an event has said so. *Every* copy of an event is evidence, also one that does not count as an interaction
 because another copy was received earlier: so evidence is a set union with a smallest time, and nothing that was said
-later takes anything back.
+later takes anything back. What came with a public key is a set of edges of its own.
 
 The rule, from the strongest rank down: the owners of w are the persons that its stronger identifiers resolve to.
 An ambiguous one resolves to nobody, and is left out while another remains. If none remains, w is ambiguous with their
@@ -18,24 +18,27 @@ An owner's first time is the earliest evidence between w and any identifier that
 smaller (namespace, value), compared as text, is first, but somebody erased before all others: they inherit nothing.
 
 What people order goes before: a join makes the person of another identifier the only owner; where w is parted from a
-person, no edge counts from an identifier that resolves to that person, or to whomever that person resolves to.
+person, no edge counts from an identifier that resolves to that person, or to whomever that person resolves to. Where a
+person ordered that the evidence so far be forgotten, w itself stands in the place of the owners it had: what was under
+it before is nobody else's.
 
-Nobody is the person of a kiosk. Over a cap (`Caps`) an identifier stands alone: it is a person of its own, and no edge
-from or to it counts. Which ones do is a function of the evidence alone, never of its order.
+Nobody is the person of a kiosk. Over a cap (`caps`) an identifier stands alone: it is a person of its own, and no edge
+from or to it counts. But first it is left without what public keys said: no public edge from or to it counts then.
+Which ones do is a function of the evidence alone, never of its order.
 
-What an identifier's assignment depends on is only above it: so `reassign` looks at what changed and spreads downwards
-as long as something changes, however large the component. `assign` is the same for all of it at once.
+What an identifier's assignment depends on is only above it: so `spreading` looks at what changed and goes downwards as
+long as something changes, however large the component. `assign` is the same for all of it at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from msgspec import structs
 
+from pipeline.domain.caps import CAPS, Caps
 from pipeline.domain.interaction import NAMESPACES
 from pipeline.domain.messages import UNASSIGNED, Assignment, is_erased
 
@@ -44,17 +47,9 @@ Link = tuple[int, Collection[str]]
 #: (strong, weak) → link.
 Edges = Mapping[tuple[str, str], Link]
 
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """With more than this, an identifier stands alone."""
-
-    links: int = 1_000  # stronger identifiers that evidence connects with it
-    owners: int = 64  # persons that these resolve to
-    reach: int = 1_000  # weaker identifiers
-    sessions: int = 4_000  # with evidence, where it has two owners or more
-    freed_owners: int = 1_000  # once a person has freed it
-    freed_reach: int = 10_000
+NO_LINKS: Mapping[str, Link] = MappingProxyType({})
+_NAME_BYTES = 1_040  # of an identifier or a session at most: 256 characters, and a namespace
+_ALWAYS = -1  # ms: the first time of those who were before
 
 
 class Facts(NamedTuple):
@@ -63,16 +58,21 @@ class Facts(NamedTuple):
     above: Mapping[str, Link]  # from each stronger one. With one alone, its sessions may be left out
     joined: str = ""  # ordered to be that identifier's person's; '': to nobody's
     parted: Collection[str] = ()  # ordered not to be these persons'
-    sessions: int = 0  # with evidence
+    sessions: int = 0  # with evidence, once for each stronger one
     over: str = ""  # the cap that its evidence alone exceeds: 'links', 'reach', or ''
     freed: bool = False
+    public: Mapping[str, Link] = NO_LINKS  # and the same of what came with public keys
+    public_sessions: int = 0
+    muted: str = ""  # the cap that this alone exceeds
+    past: str = ""  # itself, where owners that it had were forgotten
 
 
 class Outcome(NamedTuple):
-    """What becomes of an identifier."""
+    """What becomes of an identifier. Caps: 'links', 'owners', 'candidates', 'reach', 'sessions', 'size'."""
 
     assignment: Assignment  # version 0
-    alone: str = ""  # the cap because of which it stands alone: 'links', 'owners', 'reach', 'sessions', or ''
+    alone: str = ""  # the cap because of which it stands alone, or ''
+    muted: str = ""  # the cap because of which public edges from and to it do not count; '' also where it stands alone
 
 
 class Change(NamedTuple):
@@ -81,21 +81,26 @@ class Change(NamedTuple):
     identifier: str
     before: Outcome
     after: Outcome
+    ordered: bool = False  # because of what somebody ordered, directly or by way of others
 
 
 class Graph(Protocol):
-    """Evidence, orders and assignments as they stand, seen from `reassign`."""
+    """Evidence, orders and assignments as they stand, seen from `spreading`."""
 
     def facts(self, identifier: str) -> Facts:
         """What is known about it."""
         ...
 
-    def below(self, strong: str) -> Iterable[str]:
-        """All whose assignment may depend on its own: weaker ones by evidence, and others by orders."""
+    def joined(self, identifier: str) -> str:
+        """What it was ordered to be; ''."""
         ...
 
-    def dependents(self, identifier: str) -> Iterable[str]:
-        """Of these, those that do by orders."""
+    def below(self, identifier: str, after: str, limit: int, by_orders: bool) -> tuple[Sequence[str], str]:
+        """A page of all whose assignment may depend on its own: weaker ones by evidence, and others by orders.
+
+        At most about `limit` behind `after` ('': from the start), and what to go on after ('': that was all).
+        `by_orders`: only those that depend on it by orders.
+        """
         ...
 
     def outcome(self, identifier: str) -> Outcome:
@@ -104,7 +109,6 @@ class Graph(Protocol):
 
 
 NOTHING = Outcome(UNASSIGNED)
-CAPS = Caps()
 
 
 def ranks(namespaces: Sequence[str] = NAMESPACES) -> dict[str, int]:
@@ -112,104 +116,108 @@ def ranks(namespaces: Sequence[str] = NAMESPACES) -> dict[str, int]:
     return {namespace: rank for rank, namespace in enumerate(namespaces)}
 
 
-def assign(edges: Edges, namespaces: Sequence[str] = NAMESPACES, caps: Caps = CAPS) -> dict[str, Assignment]:
-    """The assignment (version 0) of every identifier that the edges connect.
-
-    Raises ValueError where an edge does not lead from a stronger to a weaker namespace.
-    """
-    whole = _Whole(edges, caps)
-    order = ranks(namespaces)
-    for strong, weak in edges:
-        check(strong, weak, order)
-    for change in reassign({*whole.stronger, *whole.weaker}, whole, order, caps):
-        whole.outcomes[change.identifier] = change.after
-    return {identifier: whole.outcome(identifier).assignment for edge in edges for identifier in edge}
-
-
 def check(strong: str, weak: str, order: Mapping[str, int]) -> None:
     """Raises ValueError unless `strong` stands above `weak`: two of the same rank are never joined by evidence."""
-    above, below = order.get(_namespace(strong)), order.get(_namespace(weak))
+    above, below = order.get(namespace(strong)), order.get(namespace(weak))
     if above is None or below is None or above >= below:
-        raise ValueError(f"no evidence leads from {_namespace(strong)!r} to {_namespace(weak)!r}")
-
-
-def reassign(changed: Iterable[str], graph: Graph, order: Mapping[str, int], caps: Caps = CAPS) -> Iterator[Change]:
-    """What becomes of identifiers about which something changed, and of those that depend on them.
-
-    Yields a change for each identifier that it looked at, strongest first, once each; before it goes on, `graph` must
-    know the outcome.
-    """
-
-    def place(identifier: str) -> tuple[int, int, str]:
-        return order[_namespace(identifier)], _depth(identifier, graph, order), identifier
-
-    waiting = [place(identifier) for identifier in set(changed)]
-    heapify(waiting)
-    seen = {identifier for *_, identifier in waiting}
-    while waiting:
-        *_, identifier = heappop(waiting)
-        before = graph.outcome(identifier)
-        after = settle(graph.facts(identifier), graph.outcome, caps)
-        yield Change(identifier, before, after)
-        if _resolution(before) != _resolution(after):
-            # No evidence below it counts where it stands alone; but by a join it may be somebody's all the same.
-            others = graph.dependents(identifier) if before.alone and after.alone else graph.below(identifier)
-            for other in others:
-                if other not in seen:
-                    seen.add(other)
-                    heappush(waiting, place(other))
-
-
-def _depth(identifier: str, graph: Graph, order: Mapping[str, int]) -> int:
-    """How many joins within its rank lie between an identifier and its person: those nearer to it are settled first."""
-    depth, rank = 0, order[_namespace(identifier)]
-    while (into := graph.facts(identifier).joined) and order[_namespace(into)] == rank:
-        depth, identifier = depth + 1, into
-    return depth
+        raise ValueError(f"no evidence leads from {namespace(strong)!r} to {namespace(weak)!r}")
 
 
 def settle(facts: Facts, outcome: Callable[[str], Outcome], caps: Caps = CAPS) -> Outcome:
     """What becomes of one identifier, from what is known about it and the outcomes of what stands above it."""
+    muted = "" if facts.over else facts.muted
     if facts.joined:
-        into = outcome(facts.joined).assignment
-        owner = person(facts.joined, into)
-        if owner is None:
-            return Outcome(Assignment(0, candidates=into.candidates, ambiguous=True), facts.over)
-        if facts.parted and owner in _others(facts.parted, outcome):  # `into` has become theirs since
-            return Outcome(UNASSIGNED, facts.over)
-        return Outcome(Assignment(0, (owner,)), facts.over)
+        return Outcome(_by_order(facts, outcome), facts.over, muted)
     if facts.over:
         return Outcome(UNASSIGNED, facts.over)
-    counting = {strong: known.assignment for strong in facts.above if not (known := outcome(strong)).alone}
-    persons = {strong: person(strong, assignment) for strong, assignment in counting.items()}
+    if facts.freed:
+        caps = caps.of(freed=True)
+    known = {strong: outcome(strong) for strong in facts.above}
+    said = {strong: link for strong, link in facts.above.items() if not known[strong].alone}
     others = _others(facts.parted, outcome) if facts.parted else frozenset()
-    if others:
-        persons = {strong: owner for strong, owner in persons.items() if owner not in others}
+    if facts.public and not muted:
+        known.update((strong, outcome(strong)) for strong in facts.public)
+        heard = {s: link for s, link in facts.public.items() if not (known[s].alone or known[s].muted)}
+        if heard:
+            crowded = max(facts.sessions, facts.public_sessions) > caps.sessions
+            decided = _by_evidence(_united(said, heard), known, others, facts.past, crowded, caps)
+            if not decided.alone:
+                return decided
+            muted = decided.alone
+    decided = _by_evidence(said, known, others, facts.past, facts.sessions > caps.sessions, caps)
+    return decided if decided.alone or not muted else Outcome(decided.assignment, "", muted)
+
+
+def _by_order(facts: Facts, outcome: Callable[[str], Outcome]) -> Assignment:
+    """The assignment of one that was joined."""
+    into = outcome(facts.joined).assignment
+    owner = person(facts.joined, into)
+    if owner is None:
+        return Assignment(0, candidates=into.candidates, ambiguous=True)
+    if facts.parted and owner in _others(facts.parted, outcome):  # `into` has become theirs since
+        return UNASSIGNED
+    return Assignment(0, (owner,))
+
+
+def _by_evidence(
+    said: Mapping[str, Link],
+    known: Mapping[str, Outcome],
+    others: Collection[str],
+    past: str,
+    crowded: bool,
+    caps: Caps,
+) -> Outcome:
+    """The assignment by the edges that count, but for those from `others`. `crowded`: with too many sessions."""
+    persons: dict[str, str | None] = {}
     first: dict[str, int] = {}
-    for strong, owner in persons.items():
-        at = facts.above[strong][0]
-        if owner is not None and at < first.get(owner, at + 1):
-            first[owner] = at
+    for strong, (at, _) in said.items():
+        owner = person(strong, known[strong].assignment)
+        if owner is not None:
+            if owner in others:
+                continue
+            if at < first.get(owner, at + 1):
+                first[owner] = at
+        persons[strong] = owner
+    if not first:
+        may_be = {candidate for strong in persons for candidate in known[strong].assignment.candidates}
+        return _bounded(
+            Assignment(0, candidates=tuple(sorted(may_be.difference(others))), ambiguous=bool(persons)), caps
+        )
+    if past:
+        first[past] = _ALWAYS
     if len(first) == 1:
         return Outcome(Assignment(0, tuple(first)))
-    if not first:
-        may_be = {candidate for strong in persons for candidate in counting[strong].candidates} - others
-        return Outcome(Assignment(0, candidates=tuple(sorted(may_be)), ambiguous=bool(persons)))
-    if len(first) > (caps.freed_owners if facts.freed else caps.owners):
+    if len(first) > caps.owners:
         return Outcome(UNASSIGNED, "owners")
-    if facts.sessions > caps.sessions:
+    if crowded:
         return Outcome(UNASSIGNED, "sessions")
     owners = sorted(first, key=lambda owner: (first[owner], not is_erased(owner), *owner.split(":", 1)))
-    return Outcome(
-        Assignment(
-            0,
-            owners=tuple(owners),
-            until=first[owners[1]],
-            sessions=_sessions(facts.above, persons),
-            candidates=tuple(sorted(owner for owner in owners if not is_erased(owner))),
-            ambiguous=True,
-        )
-    )
+    candidates = tuple(sorted(owner for owner in owners if not is_erased(owner) and owner != past))
+    sessions = _sessions(said, persons)
+    return _bounded(Assignment(0, tuple(owners), first[owners[1]], sessions, candidates, ambiguous=True), caps)
+
+
+def _bounded(assignment: Assignment, caps: Caps) -> Outcome:
+    """Nothing, where more persons or names would have to be told than one assignment may hold."""
+    known, sessions = assignment, assignment.sessions
+    if len(known.candidates) > caps.owners:
+        return Outcome(UNASSIGNED, "candidates")
+    if (len(known.owners) + len(known.candidates) + 2 * len(sessions)) * _NAME_BYTES > caps.size:
+        names = (*known.owners, *known.candidates, *sessions, *sessions.values())
+        if sum(len(name.encode()) for name in names) > caps.size:
+            return Outcome(UNASSIGNED, "size")
+    return Outcome(assignment)
+
+
+def _united(one: Mapping[str, Link], other: Mapping[str, Link]) -> Mapping[str, Link]:
+    """What both say."""
+    if not one:
+        return other
+    united = dict(one)
+    for strong, (at, sessions) in other.items():
+        known = united.get(strong)
+        united[strong] = (at, sessions) if known is None else (min(at, known[0]), {*known[1], *sessions})
+    return united
 
 
 def _others(parted: Collection[str], outcome: Callable[[str], Outcome]) -> frozenset[str]:
@@ -230,10 +238,10 @@ def same(one: Assignment, other: Assignment) -> bool:
     return structs.replace(one, version=0) == structs.replace(other, version=0)
 
 
-def _resolution(outcome: Outcome) -> tuple[object, ...]:
+def resolution(outcome: Outcome) -> tuple[object, ...]:
     """What others below it see of an outcome."""
     known = outcome.assignment
-    return known.ambiguous, known.owners, known.candidates, outcome.alone
+    return known.ambiguous, known.owners, known.candidates, outcome.alone, outcome.muted
 
 
 def _sessions(above: Mapping[str, Link], persons: Mapping[str, str | None]) -> dict[str, str]:
@@ -247,35 +255,6 @@ def _sessions(above: Mapping[str, Link], persons: Mapping[str, str | None]) -> d
     return {session: owners.pop() if len(owners) == 1 else "" for session, owners in sorted(heard.items())}
 
 
-def _namespace(identifier: str) -> str:
+def namespace(identifier: str) -> str:
+    """What stands before its value."""
     return identifier.partition(":")[0]
-
-
-class _Whole:
-    """A graph in memory, of evidence alone."""
-
-    def __init__(self, edges: Edges, caps: Caps) -> None:
-        self._caps = caps
-        self.stronger: dict[str, dict[str, Link]] = {}
-        self.weaker: dict[str, list[str]] = {}
-        self.outcomes: dict[str, Outcome] = {}
-        for (strong, weak), link in edges.items():
-            self.stronger.setdefault(weak, {})[strong] = link
-            self.weaker.setdefault(strong, []).append(weak)
-
-    def facts(self, identifier: str) -> Facts:
-        above = self.stronger.get(identifier, {})
-        sessions = {session for _, heard in above.values() for session in heard}
-        over = "links" if len(above) > self._caps.links else ""
-        if not over and len(self.weaker.get(identifier, ())) > self._caps.reach:
-            over = "reach"
-        return Facts(above, sessions=len(sessions), over=over)
-
-    def below(self, strong: str) -> Iterable[str]:
-        return self.weaker.get(strong, ())
-
-    def dependents(self, identifier: str) -> Iterable[str]:
-        return ()
-
-    def outcome(self, identifier: str) -> Outcome:
-        return self.outcomes.get(identifier, NOTHING)

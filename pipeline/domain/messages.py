@@ -23,6 +23,7 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True, tag="e"):
     source: str
     event_id: str
     since: int = 0  # the first sign of the event (ms), where that was before `occurred_at`
+    public: bool = False  # it came with a public key: anybody may have said it
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True):
@@ -145,12 +146,14 @@ class Scrub(msgspec.Struct, frozen=True, array_like=True, tag="c"):
 class Unsaid(msgspec.Struct, frozen=True, array_like=True, tag="u"):
     """`identify` tells the profile `to` that it does not know what it was told of a weaker identifier.
 
-    That was erased, or is blocked: what shows the two together from `before` on is to be told again.
+    That was erased, is blocked, or what was said of it was forgotten by an order: what shows the two together from
+    `before` on is to be told again.
     """
 
     to: str
-    weak: str
+    weak: str  # '': of all of them
     before: int  # ms; NEVER where it is blocked
+    order: int = 0  # of all of them: the number of the order by which that was forgotten
 
 
 Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub | Unsaid

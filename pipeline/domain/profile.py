@@ -340,9 +340,12 @@ class Work:
         if not self.knows(message.to):
             return
         profile = self._open(message.to)
-        self._witness.forget(profile, message.weak)
+        if message.weak:
+            self._witness.forget(profile, message.weak)
+        else:
+            self._witness.forget_all(profile, message.order)
         for x in self._erasing.remaining(profile):
-            if message.weak in x.links and x.since >= message.before:
+            if message.weak in (*x.links, "") and x.since >= message.before:
                 self.step.evidence += self._witness.evidence(profile, x)
 
     # The person's evidence, and what can leave.

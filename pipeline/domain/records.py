@@ -69,6 +69,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     limit: int = 0  # with more records than this, it is time to look what can leave
     seen: int = 0  # records of kind s
     version: int = 0  # of the assignment; 0: none
+    told: int = 0  # the newest order by which all that was told of weaker identifiers was forgotten
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -150,10 +151,13 @@ class Erasure(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Alias(msgspec.Struct, array_like=True, gc=False):
-    """A weaker identifier that came with this one."""
+    """A weaker identifier that came with this one. What came with a public key is told apart."""
 
     earliest: int  # ms
     sessions: int  # records of kind m
+    trusted: int | None = None  # the earliest from a trusted source, ms; None where none was told
+    public: int | None = None  # the same with a public key. Both None: all is from trusted ones
+    told: int = 0  # as it was in the head
 
 
 class Ledger(msgspec.Struct, array_like=True, gc=False):

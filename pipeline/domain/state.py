@@ -16,16 +16,11 @@ class Reading(Protocol):
         """The value, or None."""
         ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All (key, value) under a prefix in key order. Do not put under the prefix meanwhile: collect first."""
-        ...
-
-
-class Paging(Reading, Protocol):
-    """The same, where a scan may go on behind a key."""
-
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """All (key, value) under a prefix in key order; of keys behind `after` only, where that is given."""
+        """All (key, value) under a prefix in key order; of keys behind `after` only, where that is given.
+
+        Do not put under the prefix meanwhile: collect first.
+        """
         ...
 
 

@@ -42,8 +42,8 @@ class Batch(Protocol):
         """Set (None: delete) a key."""
         ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All under a prefix in key order, this batch's changes included."""
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All under a prefix in key order, this batch's changes included; of keys behind `after` only, where given."""
         ...
 
     def send(
@@ -54,6 +54,14 @@ class Batch(Protocol):
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the batch is committed and its state can be read."""
+        ...
+
+    def ask_again(self, hold: bool = False) -> None:
+        """There is more to do than fits into one batch: the next one comes at once, whether anything has come or not.
+
+        With `hold` it comes without anything new. A worker that starts is told nothing of what was asked before it:
+        see `Spec.resumes`.
+        """
         ...
 
 
@@ -78,6 +86,7 @@ class Unit:
         self.sources = sources
         self.ends = ends  # topic partition → position to commit
         self.handled = asyncio.Event()
+        self.again = self.hold = False
         self.changes: dict[bytes, bytes | None] = {}
         self.sent: dict[tuple[str, int], list[Sent]] = {}
         self.callbacks: list[Callable[[], None]] = []
@@ -102,14 +111,14 @@ class Unit:
         except KeyError:
             self._groups[group] = {key: value}
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         group, nul, _ = prefix.partition(b"\x00")
         changes = self._groups.get(group, {}) if nul else self.changes
-        own = sorted(key for key in changes if key.startswith(prefix))
+        own = sorted(key for key in changes if key.startswith(prefix) and key > after)
         if not own:
-            yield from self._store.scan(prefix)
+            yield from self._store.scan(prefix, after)
             return
-        stored = ((key, value) for key, value in self._store.scan(prefix) if key not in changes)
+        stored = ((key, value) for key, value in self._store.scan(prefix, after) if key not in changes)
         mine = ((key, value) for key in own if (value := changes[key]) is not None)
         yield from merge(stored, mine)
 
@@ -123,3 +132,7 @@ class Unit:
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
+
+    def ask_again(self, hold: bool = False) -> None:
+        self.again = True
+        self.hold = self.hold or hold

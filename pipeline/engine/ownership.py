@@ -82,12 +82,14 @@ class Ownership:
         await self._announced()
         self._consumer.resume(*self._inputs)
         self.ready = True
+        again, hold = self._spec.resumes, False
         while self.current:
-            unit = await self._fetch()
+            unit = await self._next(hold) if again else await self._fetch()
             started_at = time.monotonic()
-            if unit.inbox or unit.sources:
+            if again or unit.inbox or unit.sources:
                 await self._hand(self, unit)
             await self._settle(unit)
+            again, hold = unit.again, unit.hold
             self._due_at = started_at + self._limits.batch_interval_s
             await asyncio.sleep(max(0.0, started_at + self._limits.inbox_interval_s - time.monotonic()))
 
@@ -116,16 +118,32 @@ class Ownership:
             for each in self._inputs:
                 self._seen[each] = await self._consumer.position(each)
             if found:
-                ends = {each: self._seen[each] for each in found}
-                inbox = found.pop(self._inbox, [])
-                sources = [record for records in found.values() for record in records]
-                self._fetched(fetched_at, [*inbox, *sources], ends)
-                return Unit(self.number, self.store, self._cache, inbox, sources, ends)
+                return self._unit(found, fetched_at)
             if not self._behind(self._seen):
                 self.as_of_ms = int(fetched_at * 1000)
             moved = self._moved()
             if moved:
                 return Unit(self.number, self.store, self._cache, [], [], moved)
+
+    async def _next(self, hold: bool) -> Unit:
+        """Without waiting, what there is; with `hold` nothing: the agent goes on with what it has."""
+        if hold:
+            return self._unit({}, 0.0)
+        fetched_at = time.time()
+        await self._guard()
+        found, _ = await self._there(0)
+        for each in self._inputs:
+            self._seen[each] = await self._consumer.position(each)
+        return self._unit(found, fetched_at)
+
+    def _unit(self, found: dict[TopicPartition, list[Record]], fetched_at: float) -> Unit:
+        """A batch of what was taken."""
+        ends = {each: self._seen[each] for each in found}
+        inbox = found.pop(self._inbox, [])
+        sources = [record for records in found.values() for record in records]
+        if inbox or sources:
+            self._fetched(fetched_at, [*inbox, *sources], ends)
+        return Unit(self.number, self.store, self._cache, inbox, sources, ends)
 
     async def _guard(self) -> None:
         """Nobody but `_take` may move the positions: a batch must start where the last one ended."""
@@ -135,22 +153,28 @@ class Ownership:
                 raise BatchGap(f"{each} stands at {position}, and the last batch ended at {self._seen[each]}")
 
     async def _take(self) -> dict[TopicPartition, list[Record]]:
+        found, lagging = await self._there(self._due_ms())
+        if found:
+            return found
+        limits = self._limits
+        waited = [self._inbox] if self._inbox is not None and lagging else self._inputs
+        limit = min(limits.inbox_records, limits.source_records)
+        return await self._getmany(*waited, timeout_ms=limits.poll_wait_ms, max_records=limit)
+
+    async def _there(self, sources_after_ms: int) -> tuple[dict[TopicPartition, list[Record]], bool]:
+        """What is there, the sources after a while only; and whether the inbox is so far behind that they pause."""
         limits, inbox = self._limits, self._inbox
         found: dict[TopicPartition, list[Record]] = {}
         lagging = False
         if inbox is None:
-            await asyncio.sleep(self._due_ms() / 1000)
+            await asyncio.sleep(sources_after_ms / 1000)
         else:
             # What other profiles say does not wait for the next batch of sources: a login is four such steps.
-            found.update(await self._getmany(inbox, timeout_ms=self._due_ms(), max_records=limits.inbox_records))
+            found.update(await self._getmany(inbox, timeout_ms=sources_after_ms, max_records=limits.inbox_records))
             lagging = self._lag(inbox) > limits.inbox_lag_records
         if not lagging:
             found.update(await self._getmany(*self._sources, timeout_ms=0, max_records=limits.source_records))
-        if found:
-            return found
-        waited = [inbox] if lagging else self._inputs
-        limit = min(limits.inbox_records, limits.source_records)
-        return await self._getmany(*waited, timeout_ms=limits.poll_wait_ms, max_records=limit)
+        return found, lagging
 
     def _due_ms(self) -> int:
         return max(0, int((self._due_at - time.monotonic()) * 1000))
@@ -191,6 +215,8 @@ class Ownership:
 
     async def _settle(self, unit: Unit) -> None:
         """Commit what the agent made of a batch, then make it the state."""
+        if not (unit.changes or unit.sent or unit.ends):
+            return  # one that was asked for in vain
         changelog = (self._spec.changelog, self.number)
         if unit.changes:
             unit.sent[changelog] = [(None, key, value) for key, value in unit.changes.items()]

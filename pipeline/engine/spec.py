@@ -46,6 +46,7 @@ class Spec:
     trimmed: tuple[str, ...] = ()  # topics whose committed records are deleted
     web_port: int | None = None  # where Faust's web server listens; None: none
     web_host: str = "127.0.0.1"
+    resumes: bool = False  # its first batch comes at once, though nothing has: the agent may have to go on with a thing
     limits: Limits = field(default_factory=Limits)
     probe: Callable[[str, int], None] | None = None  # told (point, partition number); tests kill there
 

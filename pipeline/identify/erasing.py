@@ -7,27 +7,36 @@ count (it was parted from them, or they stood alone), they had no part, and noth
 
 | key | value |
 | --- | --- |
-| `e` order_id | `Scope`: whom an erasure concerns, until it is proven; then this is forgotten too |
+| `e` order_id, `e` order_id NUL number | `Scope`: whom an erasure concerns, until it is proven |
+| `c` identifier | seals of the erased who shared it, until all that follows from their erasure is settled |
+
+What stands alone may be below or above a million others: nothing of that counts, and it is taken away bit by bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from pipeline.domain.identity import Outcome
 from pipeline.domain.messages import erased_person, is_erased
 from pipeline.domain.orders import Erase
 from pipeline.domain.recalled import share
 from pipeline.domain.state import Reading
 from pipeline.identify import recall
+from pipeline.identify.entries import KINDS
+from pipeline.identify.forgetting import PAGE, Chore, clear, cut, lives_of
 from pipeline.identify.known import Known
 from pipeline.identify.orders import Book, Ordered, Refused
 from pipeline.identify.records import Erasure
 
-WEAKER_MAX = 10_000  # below one person: more is no person, and would be too much for one transaction
+WEAKER_MAX = 4_000  # whole, and shared: more is no person, and would be too much for one transaction
+SCOPE_MAX = 100  # whole, and as many shared, in one record
+LOOKED_MAX = 20_000  # at, to find them
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_seals = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class Scope(msgspec.Struct):
@@ -46,12 +55,28 @@ _decode = msgspec.msgpack.Decoder(Scope).decode
 def scope(state: Reading, order_id: str) -> Scope | None:
     """Whom an erasure that is not proven yet concerns."""
     data = state.get(b"e" + order_id.encode())
-    return _decode(data) if data is not None else None
+    if data is None:
+        return None
+    found = _decode(data)
+    for _, value in state.scan(b"e" + order_id.encode() + b"\0"):
+        part = _decode(value)
+        found.whole += part.whole
+        found.shared += part.shared
+    return found
 
 
 def unfinished(state: Reading) -> list[str]:
     """The erasures that are not proven yet."""
-    return [key[1:].decode() for key, _ in state.scan(b"e")]
+    return [key[1:].decode() for key, _ in state.scan(b"e") if b"\0" not in key]
+
+
+def _keep(known: Known, order_id: str, scope: Scope) -> None:
+    """Write a scope, in records that fit into a batch whatever the names are."""
+    start = b"e" + order_id.encode()
+    for number, at in enumerate(range(0, max(len(scope.whole), len(scope.shared), 1), SCOPE_MAX)):
+        whole, shared = scope.whole[at : at + SCOPE_MAX], scope.shared[at : at + SCOPE_MAX]
+        part = Scope(scope.before, scope.blocked, scope.placeholder, whole, shared)
+        known.state.put(start + b"\0%08d" % number if number else start, _encode(part))
 
 
 class Erasing:
@@ -63,7 +88,8 @@ class Erasing:
         self._order = order
         self._ordered = ordered
         self.ended: list[str] = []
-        self.counting: set[tuple[str, str]] = set()  # (one of theirs, a weaker one) where the evidence counted
+        self.before: dict[str, Outcome] = {}  # what they were
+        self._looked = 0
 
     def run(self) -> Scope:
         """Erase from evidence and orders; the caller tells the profiles. Raises Refused before it changes anything."""
@@ -78,11 +104,11 @@ class Erasing:
         if owner != order.person:
             raise Refused(f"{order.person} is {owner}: erase that person.")
         whole = self._whole()
-        counting = {(each, weak) for each in whole for weak in known.weaker(each) if self._counts(each, weak)}
-        self.counting = counting
+        self.before = {each: known.outcome(each) for each in whole}
+        counting = self._counting(whole)
         shared = sorted({weak for _, weak in counting}.difference(whole))
         if len(shared) > WEAKER_MAX:
-            raise Refused(f"{order.person} stands over more than {WEAKER_MAX} identifiers: it is no person.")
+            raise Refused(self._too_many(whole))
         done = Scope(order.at, order.block, erased_person(order.at, order.order_id), whole, shared)
         for each in whole:
             self._end_orders(each)
@@ -92,31 +118,12 @@ class Erasing:
             before = max(order.at, known.erased_before(seal))
             erasure = Erasure(before, order.block, self._ordered.number)
             known.set_erasure(seal, erasure)
-            self._cut(each, erasure.spoken, counting, persons, done.placeholder)
-        known.state.put(b"e" + order.order_id.encode(), _encode(done))
+            self._cut(each, erasure, counting, persons, done.placeholder)
+        for weak in shared:
+            seals = sorted(known.seal(strong) for strong, other in counting if other == weak)
+            known.state.put(b"c" + weak.encode(), _encode(seals))
+        _keep(known, order.order_id, done)
         return done
-
-    def shares(self) -> Iterator[tuple[str, bytes]]:
-        """What is kept of how they shared, once everything is settled: records of identity.orders by their keys."""
-        known, order = self._known, self._order
-        person = erased_person(order.at, order.order_id)
-        by: dict[str, set[bytes]] = {}
-        for strong, weak in self.counting:
-            by.setdefault(weak, set()).add(known.seal(strong))
-        waiting = sorted(by)
-        while waiting:
-            weak = waiting.pop()
-            assignment = known.outcome(weak).assignment
-            if person not in assignment.owners and person not in assignment.sessions.values():
-                continue
-            edge = known.record(weak).above.get(person)
-            told = share(person, edge.at if edge else None, frozenset(by[weak]), assignment, known.seal)
-            yield recall.shared(self._ordered, known.seal(weak), told)
-            if assignment.owners == (person,):  # what is below may be theirs by way of it
-                for below in known.below(weak):
-                    if below not in by:
-                        by[below] = set()
-                        waiting.append(below)
 
     def _whole(self) -> list[str]:
         """The person, and all whose only owner it is."""
@@ -124,51 +131,130 @@ class Erasing:
         found = {start}
         waiting = [start]
         while waiting:
-            for other in known.below(waiting.pop()):
+            for other in self._below(waiting.pop()):
                 if other not in found and known.outcome(other).assignment.owners == (start,):
                     found.add(other)
                     waiting.append(other)
-            if len(found) > WEAKER_MAX:
-                raise Refused(f"{start} stands over more than {WEAKER_MAX} identifiers: it is no person.")
+                if len(found) > WEAKER_MAX or self._looked > LOOKED_MAX:
+                    raise Refused(self._too_many(found))
         return sorted(found)
+
+    def _below(self, identifier: str) -> Iterator[str]:
+        """Whatever may be somebody's because of it: by orders, and by evidence that counts."""
+        known, outcome = self._known, self._known.outcome(identifier)
+        yield from known.dependents(identifier)
+        for public in KINDS:
+            if not (outcome.alone or (public and outcome.muted)):
+                for weak in known.weaker(identifier, public):
+                    self._looked += 1
+                    yield weak
+
+    def _too_many(self, whole: Iterable[str]) -> str:
+        """Why so many cannot be erased, and what to do."""
+        most = max(sorted(whole), key=self._reach)
+        return (
+            f"More than {WEAKER_MAX} identifiers are {self._order.person}'s, or shared with them, most of them below "
+            f"{most}: part from them what is not theirs, and erase what is left."
+        )
+
+    def _reach(self, identifier: str) -> int:
+        record = self._known.record(identifier)
+        return record.reach + (record.public.reach if record.public is not None else 0)
+
+    def _counting(self, whole: list[str]) -> dict[tuple[str, str], set[bool]]:
+        """(one of theirs, a weaker one) → the kinds of evidence that make them an owner, were it not for others."""
+        known, found = self._known, dict[tuple[str, str], set[bool]]()
+        for each in whole:
+            outcome = self.before[each]
+            for public in KINDS:
+                if outcome.alone or (public and outcome.muted):
+                    continue
+                for weak in known.weaker(each, public):
+                    if self._counts(each, weak, public):
+                        found.setdefault((each, weak), set()).add(public)
+        return found
+
+    def _counts(self, strong: str, weak: str, public: bool) -> bool:
+        """Whether evidence from one who is heard makes them an owner, were it not for others."""
+        known, start = self._known, self._order.person
+        if public and known.outcome(weak).muted:
+            return False
+        edge = known.edge(strong, weak, public)
+        if edge is None or not known.lives(strong, weak, public, edge):
+            return False
+        return all(start not in (parted, self._book.owner(parted)) for parted in self._known.record(weak).parted)
 
     def _end_orders(self, identifier: str) -> None:
         """No order may name whom nobody may know."""
         known = self._known
         record = known.record(identifier)
-        about = [record.joined_by, record.freed, *record.parted.values()]
-        for other in known.dependents(identifier):
+        about = [record.joined_by, record.freed, *record.renewals, *record.parted.values()]
+        for other in list(known.dependents(identifier)):
             its = known.record(other)
             about += [its.joined_by if its.joined == identifier else "", its.parted.get(identifier, "")]
         for order_id in filter(None, about):
             if self._book.end(order_id, "somebody it named was erased", forget=True) is not None:
                 self.ended.append(order_id)
 
-    def _counts(self, strong: str, weak: str) -> bool:
-        """Whether evidence from an identifier of theirs makes them an owner, were it not for others."""
-        if self._known.outcome(strong).alone:
-            return False
-        start = self._order.person
-        return all(start not in (parted, self._book.owner(parted)) for parted in self._known.record(weak).parted)
-
     def _cut(
-        self, identifier: str, spoken: int, counting: set[tuple[str, str]], whole: set[str], placeholder: str
+        self,
+        identifier: str,
+        erasure: Erasure,
+        counting: Mapping[tuple[str, str], set[bool]],
+        whole: set[str],
+        placeholder: str,
     ) -> None:
-        known = self._known
-        above = list(known.record(identifier).above)
-        if known.record(identifier).links > known.caps.links:  # edges beyond the cap are known from above only
-            above += known.stronger_beyond(identifier)
-        for strong in above:
-            known.cut(strong, identifier)
-            if strong not in whole and not is_erased(strong):
-                known.unsaid[strong, identifier] = spoken
-        for weak in known.weaker(identifier):
-            nameless = (identifier, weak) in counting and weak not in whole
-            known.cut(identifier, weak, placeholder if nameless else "")
+        """Take all its evidence away; what is too much at once, and counts for nothing, bit by bit."""
+        known, outcome = self._known, self.before[identifier]
+        later = []
+        for public in KINDS:
+            dead = bool(outcome.alone or (public and outcome.muted))
+            if dead and self._size(identifier, public) > PAGE:
+                later.append(public)
+                continue
+            for strong in clear(known, identifier, public):
+                if strong not in whole and not is_erased(strong):
+                    known.unsay(strong, identifier, erasure.spoken)
+            for weak in list(known.weaker(identifier, public)):
+                if weak not in whole:  # of those all is cleared
+                    counts = public in counting.get((identifier, weak), ())
+                    cut(known, identifier, weak, placeholder if counts else "", kinds=(public,))
+        known.forget(identifier, is_bare=not later)
+        if later:
+            chore = Chore(lives_of(known, identifier), later, erasure.spoken, erased=True)
+            self._book.chores[f"{identifier}\0{self._order.order_id}"] = chore
+
+    def _size(self, identifier: str, public: bool) -> int:
+        side = self._known.entry(identifier).side(public)
+        return len(side.above) + side.more + side.sessions + side.reach
+
+
+def shares(known: Known, ordered: Ordered, person: str) -> Iterator[tuple[str, bytes]]:
+    """What is kept of how they shared, once everything is settled: records of identity.orders by their keys."""
+    by = {key[1:].decode(): frozenset(_decode_seals(value)) for key, value in known.state.scan(b"c")}
+    for weak in by:
+        known.state.put(b"c" + weak.encode(), None)
+    waiting = sorted(by)
+    while waiting:
+        weak = waiting.pop()
+        assignment = known.outcome(weak).assignment
+        if person not in assignment.owners and person not in assignment.sessions.values():
+            continue
+        edge = known.edge(person, weak, False)
+        told = share(person, edge.at if edge else None, by[weak], assignment, known.seal)
+        yield recall.shared(ordered, known.seal(weak), told)
+        if assignment.owners == (person,):  # what is below may be theirs by way of it
+            for public in (False,) if known.outcome(weak).muted else KINDS:
+                for below in known.weaker(weak, public):
+                    if below not in by:
+                        by[below] = frozenset()
+                        waiting.append(below)
 
 
 def finish(known: Known, ordered: Ordered, proof: bytes) -> None:
     """Keep the proof of an erasure, and forget whom it concerned."""
     ordered.state, ordered.said, ordered.changed = "finished", {"at": ordered.said.get("at")}, []
     ordered.proof = proof
-    known.state.put(b"e" + ordered.order_id.encode(), None)
+    start = b"e" + ordered.order_id.encode()
+    for key in [start, *(key for key, _ in known.state.scan(start + b"\0"))]:
+        known.state.put(key, None)

@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.domain.state import Paging
+from pipeline.domain.state import Reading
+from pipeline.identify.entries import BELOW, MORE, SESSIONS, session_of
 from pipeline.identify.explain import Explaining, order_json
 from pipeline.identify.orders import find
-from pipeline.identify.records import decode_session
 
 IDS_MAX = 100  # in one question
 KEYS_MAX = 500  # read for one answer: batches wait for it
 WEIGHT_MAX = 20_000  # sessions and pieces of evidence in one answer, and those of the identifier that is one too many
 EVIDENCE_MAX = 100  # pieces in one answer, and those that came in the same session as the last
 SESSIONS_MAX = 10_000  # of one identifier: more than are kept
-_KINDS = ("d", "k")  # weaker by evidence, others by orders
+_KINDS = (*BELOW, "k")  # weaker by evidence, others by orders
+_PLACES = (*MORE, *SESSIONS)  # where evidence is
+_PUBLIC = (MORE[1], SESSIONS[1])
 
 Json = dict[str, Any]
 
 
-def below(state: Paging, who: str, above: Sequence[str], after: str) -> Json:
+def below(state: Reading, who: str, above: Sequence[str], after: str) -> Json:
     """`{"whole", "shared", "next"}`: of what stands below some identifiers, what is that person's, or may be partly.
 
     Raises ValueError where `after` is no cursor.
@@ -41,12 +43,12 @@ def below(state: Paging, who: str, above: Sequence[str], after: str) -> Json:
     return {"whole": whole, "shared": shared, "next": ""}
 
 
-def _marks(state: Paging, above: Sequence[str], after: str) -> Iterator[tuple[str, str]]:
+def _marks(state: Reading, above: Sequence[str], after: str) -> Iterator[tuple[str, str]]:
     """(cursor, identifier) of all that stands below these, behind a cursor."""
     index, kind, behind = _place(after)
     for n, strong in enumerate(above):
         for each in _KINDS:
-            if (n, each) < (index, kind):
+            if n < index or (n == index and kind and _KINDS.index(each) < _KINDS.index(kind)):
                 continue
             start = f"{each}{strong}\0".encode()
             resumed = start + behind.encode() if behind and (n, each) == (index, kind) else b""
@@ -65,7 +67,7 @@ def _place(after: str) -> tuple[int, str, str]:
     return int(index), kind, behind
 
 
-def rows(state: Paging, ids: Sequence[str]) -> Json:
+def rows(state: Reading, ids: Sequence[str]) -> Json:
     """`{"rows", "orders"}`: each identifier as `explain` has it, with `evidence_next`; and the orders about them.
 
     Of the first of them, at least one, as many as fit.
@@ -85,30 +87,39 @@ def rows(state: Paging, ids: Sequence[str]) -> Json:
     return {"rows": found, "orders": sorted(orders, key=lambda each: int(each["number"]))}
 
 
-def evidence(state: Paging, identifier: str, after: str) -> Json:
+def evidence(state: Reading, identifier: str, after: str) -> Json:
     """`{"evidence", "next"}`: each stronger identifier's earliest, by name, then what came in sessions, by theirs.
 
-    Raises ValueError where `after` is no cursor.
+    Each time first what trusted sources said. Raises ValueError where `after` is no cursor.
     """
-    if after and after[0] not in "as":
+    place, behind = after[:1], after[1:]
+    if after and (place not in _PLACES or not behind):
         raise ValueError("not a place in evidence")
     explaining = Explaining(state)
-    record = explaining.record(identifier)
     pieces: list[Json] = []
-    if not after.startswith("s"):
-        for strong, edge in sorted(record.above.items()):
-            if not after or strong > after[1:]:
-                pieces.append(explaining.piece(record, strong, edge, edge.session_id))
-            if len(pieces) == EVIDENCE_MAX:
-                return {"evidence": pieces, "next": f"a{strong}"}
-    told = {(strong, edge.session_id) for strong, edge in record.above.items()}
-    start = f"s{identifier}\0".encode()
-    behind = start + after[1:].encode() if after.startswith("s") else b""
-    for key, value in state.scan(start, behind):
-        session_id = key[len(start) :].decode()
-        for strong, edge in sorted(decode_session(value).items()):
-            if (strong, session_id) not in told:
-                pieces.append(explaining.piece(record, strong, edge, session_id))
-        if len(pieces) >= EVIDENCE_MAX:
-            return {"evidence": pieces, "next": f"s{session_id}"}
+    for each in _PLACES[_PLACES.index(place) if place else 0 :]:
+        public = each in _PUBLIC
+        found = _edges if each in MORE else _sessions
+        for name, some in found(explaining, identifier, public, behind if each == place else ""):
+            pieces += some
+            if len(pieces) >= EVIDENCE_MAX:
+                return {"evidence": pieces, "next": f"{each}{name}"}
     return {"evidence": pieces, "next": ""}
+
+
+def _edges(explaining: Explaining, identifier: str, public: bool, after: str) -> Iterator[tuple[str, list[Json]]]:
+    record = explaining.record(identifier)
+    for strong, edge in explaining.edges(identifier, public, after):
+        yield strong, [explaining.piece(record, strong, edge, edge.session_id, public)]
+
+
+def _sessions(explaining: Explaining, identifier: str, public: bool, after: str) -> Iterator[tuple[str, list[Json]]]:
+    record = explaining.record(identifier)
+    for name, heard in explaining.heard(identifier, public, after):
+        session_id, pieces = session_of(name), []
+        for strong, edge in sorted(heard.items()):
+            known = explaining.edge(identifier, strong, public)
+            told = known is not None and known.session_id == session_id
+            if not told and explaining.lives(record, strong, edge, public):
+                pieces.append(explaining.piece(record, strong, edge, session_id, public))
+        yield name, pieces

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
 from typing import Any
 
-from pipeline.domain.identity import CAPS, Caps, Outcome, person
+from pipeline.domain.caps import CAPS, Caps
+from pipeline.domain.identity import Outcome, person
 from pipeline.domain.messages import UNASSIGNED, is_erased
 from pipeline.domain.slices import persons
 from pipeline.domain.state import Reading
+from pipeline.identify.entries import BELOW, KINDS, MORE, SESSIONS, session_of
 from pipeline.identify.erasing import Scope
 from pipeline.identify.orders import Changed, Ordered, find
-from pipeline.identify.records import Edge, Record, decode_record, decode_session
-from pipeline.identify.words import rule
+from pipeline.identify.records import Edge, Record, Tally, blank, decode_edge, decode_record, decode_session
+from pipeline.identify.words import alone as why_alone
+from pipeline.identify.words import rule, stands_alone
 
 IDENTIFIERS_MAX = 1_000
 EVIDENCE_MAX = 100  # of one identifier, the newest last
 SESSIONS_MAX = 100  # of one identifier
+EDGES_MAX = 1_000  # of each kind, that are read of one identifier
 DEPENDENTS_READ_MAX = 2_000  # keys read to find who belongs to a person
+
+FREE = "Freeing it gives it wider caps."
+AGAIN = "It has wider caps already: freeing it once more has what was said so far forgotten."
 
 Json = dict[str, Any]
 
@@ -29,6 +39,7 @@ class Explaining:
         self._caps = caps
         self._sessions_max = sessions_max
         self._records: dict[str, Record] = {}
+        self._above: dict[str, list[tuple[str, Edge, bool]]] = {}
         self._truncated = False
 
     def identity(self, identifier: str) -> Json:
@@ -64,8 +75,8 @@ class Explaining:
                     seen.add(other)
                     if start in self.concerned(other):
                         found.append(other)
-        for strong in self.record(start).above:  # where it is ambiguous, or stands alone: who is said to have it
-            if strong not in seen and not is_erased(strong):
+        for strong, _, _ in self._edges(start):  # where it is ambiguous, or stands alone: who is said to have it
+            if strong not in seen and not is_erased(strong) and len(found) <= IDENTIFIERS_MAX:
                 seen.add(strong)
                 found.append(strong)
         return found
@@ -74,11 +85,12 @@ class Explaining:
         """Whom an identifier may have to do with: owners, candidates, and who was parted from it."""
         record = self.record(identifier)
         known = record.assignment or UNASSIGNED
-        return {*persons(known), *known.candidates, *record.parted, *(record.above if record.alone else ())}
+        said = self._edges(identifier) if record.alone or record.muted else ()
+        return {*persons(known), *known.candidates, *record.parted, *(strong for strong, _, _ in said)}
 
     def _below(self, strong: str) -> list[str]:
         found = []
-        for kind in ("d", "k"):
+        for kind in (*BELOW, "k"):
             start = f"{kind}{strong}\0".encode()
             for n, (key, _) in enumerate(self._state.scan(start)):
                 if n >= DEPENDENTS_READ_MAX:
@@ -92,41 +104,87 @@ class Explaining:
         record = self.record(identifier)
         known = record.assignment or UNASSIGNED
         sessions = sorted(known.sessions.items())
-        orders = [record.joined_by, record.freed, *record.parted.values()]
+        orders = dict.fromkeys([record.joined_by, record.freed, *record.renewals, *record.parted.values()])
+        earlier = known.owners[0] if known.until is not None else identifier
         code, words = rule(identifier, record, known, self._caps)
         return {
             "id": identifier,
             "person": person(identifier, known),
             "ambiguous": known.ambiguous,
             "candidates": list(known.candidates),
-            "since": min((edge.at for edge in record.above.values()), default=None),
+            "since": min((edge.at for _, edge, _ in self._edges(identifier)), default=None),
             "rule": code,
             "words": words,
             "until": known.until,
-            "earlier": known.owners[0] if known.until is not None and not is_erased(known.owners[0]) else None,
+            "earlier": earlier if earlier != identifier and not is_erased(earlier) else None,
             "sessions": {s: ("" if is_erased(owner) else owner) for s, owner in sessions[-self._sessions_max :]},
-            "sessions_n": record.sessions,
+            "sessions_n": len(known.sessions) or record.sessions + (record.public.sessions if record.public else 0),
             "evidence": self._evidence(identifier, record),
-            "alone": record.alone or None,
+            "alone": (record.alone or record.muted) if stands_alone(record) else None,
             "orders": [order_id for order_id in orders if order_id],
         }
 
+    def _edges(self, identifier: str) -> list[tuple[str, Edge, bool]]:
+        """(stronger identifier, evidence, public) of each that counts or could, the oldest first; at most so many."""
+        if identifier not in self._above:
+            kinds = ((public, islice(self.edges(identifier, public), EDGES_MAX)) for public in KINDS)
+            found = [(strong, edge, public) for public, edges in kinds for strong, edge in edges]
+            self._above[identifier] = sorted(found, key=lambda each: (each[1].at, each[0], each[2]))
+        return self._above[identifier]
+
+    def edges(self, identifier: str, public: bool, after: str = "") -> Iterator[tuple[str, Edge]]:
+        """The edges of one kind from stronger identifiers, by their names; of those behind `after`."""
+        record = self.record(identifier)
+        side = record.public if public else record
+        if side is None:
+            return
+        start = f"{MORE[public]}{identifier}\0".encode()
+        keyed = self._state.scan(start, start + after.encode() if after else b"") if side.more else iter(())
+        more = ((key[len(start) :].decode(), decode_edge(value)) for key, value in keyed)
+        few = sorted(each for each in side.above.items() if each[0] > after)
+        for strong, edge in merge(few, more, key=lambda each: each[0].encode()):
+            if self.lives(record, strong, edge, public):
+                yield strong, edge
+
+    def edge(self, identifier: str, strong: str, public: bool) -> Edge | None:
+        """One of them, whether it still counts or not."""
+        record = self.record(identifier)
+        side = record.public if public else record
+        if side is None or strong in side.above or not side.more:
+            return side.above.get(strong) if side is not None else None
+        data = self._state.get(f"{MORE[public]}{identifier}\0{strong}".encode())
+        return decode_edge(data) if data is not None else None
+
+    def lives(self, record: Record, strong: str, edge: Edge, public: bool) -> bool:
+        """Whether evidence is of the present life of its ends."""
+        above = blank() if is_erased(strong) else self.record(strong)
+        lives = [side.life if side is not None else 0 for side in (_side(above, public), _side(record, public))]
+        return [edge.strong_life, edge.weak_life] == lives
+
     def _evidence(self, identifier: str, record: Record) -> list[Json]:
         """Each stronger identifier's earliest evidence, then what came in sessions."""
-        shown = [self.piece(record, strong, edge, edge.session_id) for strong, edge in _by_time(record.above)]
-        told = {(strong, edge.session_id) for strong, edge in record.above.items()}
-        for key, value in self._state.scan(f"s{identifier}\0".encode()):
-            if len(shown) >= EVIDENCE_MAX:
-                break
-            session_id = key.rpartition(b"\0")[2].decode()
-            for strong, edge in _by_time(decode_session(value)):
-                if (strong, session_id) not in told:
-                    shown.append(self.piece(record, strong, edge, session_id))
+        edges = self._edges(identifier)
+        shown = [self.piece(record, strong, edge, edge.session_id, public) for strong, edge, public in edges]
+        told = {(strong, edge.session_id, public) for strong, edge, public in edges}
+        for public in KINDS:
+            for name, heard in self.heard(identifier, public):
+                session_id = session_of(name)
+                if len(shown) >= EVIDENCE_MAX:
+                    break
+                for strong, edge in _by_time(heard):
+                    if (strong, session_id, public) not in told and self.lives(record, strong, edge, public):
+                        shown.append(self.piece(record, strong, edge, session_id, public))
         return shown[:EVIDENCE_MAX]
 
-    def piece(self, record: Record, strong: str, edge: Edge, session_id: str) -> Json:
+    def heard(self, identifier: str, public: bool, after: str = "") -> Iterator[tuple[str, dict[str, Edge]]]:
+        """What came in sessions: (name, strong → evidence), by name; of those behind `after`. See `entries`."""
+        start = f"{SESSIONS[public]}{identifier}\0".encode()
+        for key, value in self._state.scan(start, start + after.encode() if after else b""):
+            yield key[len(start) :].decode(), decode_session(value)
+
+    def piece(self, record: Record, strong: str, edge: Edge, session_id: str, public: bool) -> Json:
         """A piece of evidence, and whether it counts."""
-        why_not = self._why_not(record, strong)
+        why_not = self._why_not(record, strong, public)
         erased = is_erased(strong)
         return {
             "from": "erased" if erased else strong,
@@ -138,7 +196,7 @@ class Explaining:
             "why_not": why_not,
         }
 
-    def _why_not(self, record: Record, strong: str) -> str:
+    def _why_not(self, record: Record, strong: str, public: bool) -> str:
         """Why an edge does not count; '' where it does."""
         if record.alone:
             return "it stands alone"
@@ -147,22 +205,31 @@ class Explaining:
         above = self._outcome(strong)
         if above.alone:
             return f"{strong} stands alone"
+        if public and record.muted:
+            return "there is too much like it from public keys"
+        if public and above.muted:
+            return f"there is too much like it from public keys about {strong}"
         owner = person(strong, above.assignment)
         for parted in record.parted:
             if owner is not None and owner in (parted, person(parted, self._outcome(parted).assignment)):
                 return f"an order parts it from {parted}"
-        return f"{strong} is ambiguous" if owner is None and len(record.above) > 1 else ""
+        several = len(record.above) + record.more + (len(record.public.above) if record.public is not None else 0) > 1
+        return f"{strong} is ambiguous" if owner is None and several else ""
 
     def _outcome(self, identifier: str) -> Outcome:
         record = self.record(identifier)
-        return Outcome(record.assignment or UNASSIGNED, record.alone)
+        return Outcome(record.assignment or UNASSIGNED, record.alone, record.muted)
 
     def record(self, identifier: str) -> Record:
         """All that is known about an identifier."""
         if identifier not in self._records:
             data = self._state.get(b"i" + identifier.encode())
-            self._records[identifier] = decode_record(data) if data is not None else Record()
+            self._records[identifier] = decode_record(data) if data is not None else blank()
         return self._records[identifier]
+
+
+def _side(record: Record, public: bool) -> Record | Tally | None:
+    return record.public if public else record
 
 
 def _by_time(edges: dict[str, Edge]) -> list[tuple[str, Edge]]:
@@ -170,23 +237,28 @@ def _by_time(edges: dict[str, Edge]) -> list[tuple[str, Edge]]:
 
 
 def alone(state: Reading, limit: int, after: str) -> tuple[list[Json], str]:
-    """Who stands alone because of a cap, by name: at most `limit` behind `after`; and where to go on, or ''."""
+    """Who stands alone because of a cap, by name: at most `limit` behind `after`; and where to go on, or ''.
+
+    Also whoever is only not heard through public keys (`public`).
+    """
     found: list[Json] = []
-    for key, _ in state.scan(b"a"):
-        identifier = key[1:].decode()
-        if identifier <= after:
-            continue
+    for key, _ in state.scan(b"a", b"a" + after.encode() if after else b""):
         if len(found) == limit:
             return found, found[-1]["identifier"]
+        identifier = key[1:].decode()
         data = state.get(b"i" + key[1:])
-        record = decode_record(data) if data is not None else Record()
+        record = decode_record(data) if data is not None else blank()
+        freed, public = bool(record.freed), not record.alone
+        why = record.alone or record.muted
+        words = why_alone(why, public, CAPS.of(freed)) if why else ""
         found.append(
             {
                 "identifier": identifier,
-                "why": record.alone,
+                "why": why,
+                "public": public,
                 "since": record.alone_at,
-                "freed": bool(record.freed),
-                "words": rule(identifier, record, record.assignment or UNASSIGNED, CAPS)[1],
+                "freed": freed,
+                "words": f"{words[:1].upper()}{words[1:]}. {AGAIN if freed else FREE}",
             }
         )
     return found, ""
@@ -208,6 +280,7 @@ def order_json(ordered: Ordered) -> Json:
         "number": ordered.number,
         "changed": [changed(each) for each in ordered.changed],
         "changed_n": ordered.changed_n,
+        "spreading": ordered.spreading,
     }
 
 
@@ -216,7 +289,7 @@ def shared(state: Reading, scope: Scope) -> list[Json]:
     found = []
     for identifier in scope.shared:
         data = state.get(b"i" + identifier.encode())
-        record = decode_record(data) if data is not None else Record()
+        record = decode_record(data) if data is not None else blank()
         known = record.assignment or UNASSIGNED
         until = None
         if known.owners == (scope.placeholder,):

@@ -2,103 +2,103 @@
 
 | key | value |
 | --- | --- |
-| `i` identifier | `Record`: its edges from stronger ones, its newest assignment, what was ordered about it |
-| `s` weak NUL session | strong → `Edge`: the evidence that came in that session |
-| `d` strong NUL weak | `1`: evidence leads down there |
+| `i` `u` `b` `s` `t` `d` `p` | evidence, and the newest assignment of each identifier: see `entries` |
 | `k` identifier NUL other | `1`: by an order the other depends on it |
-| `a` identifier | `1`: it stands alone, because of a cap |
+| `a` identifier | `1`: it stands alone, or what public keys said of it does not count, because of a cap |
 | `z` seal | `Erasure` of the identifier with that seal |
 | `n` | `Counters` |
 
-and the orders themselves, see `orders`. Sessions have keys of their own, because a customer may log in on the same
-device for years; they are read only where an identifier has several stronger ones, since nobody asks for them before.
-Identifiers and session ids hold no NUL: validation saw to that.
+the orders themselves (`orders`), erasures that are not proven (`erasing`), and what one batch could not finish
+(`waiting`). Sessions have keys of their own, because a customer may log in on the same device for years; they are read
+only where an identifier has several stronger ones, since nobody asks for them before.
 
-What one piece of evidence costs does not grow with what is known: beyond a cap, edges from above and sessions are
-only counted, not kept (their identifier then stands alone for good).
+What one piece of evidence costs does not grow with what is known: edges beyond a few have keys of their own, sessions
+beyond the widest cap are only counted (their identifier then stands alone where it is shared, until somebody has them
+forgotten), and an identifier that has too many owners is not looked at again because of one more.
 
 Records stay decoded in a bounded cache between batches. What a batch changes is written once, by `write`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from pipeline.domain.identity import CAPS, Caps, Facts, Link, Outcome
-from pipeline.domain.messages import UNASSIGNED, Assignment, Evidence, is_erased
+from pipeline.domain.caps import CAPS, Caps
+from pipeline.domain.identity import NO_LINKS, Facts, Link, Outcome
+from pipeline.domain.messages import UNASSIGNED, Assignment, Evidence, Unsaid, is_erased
 from pipeline.domain.state import State
-from pipeline.identify.records import (
-    Cache,
-    Counters,
-    Edge,
-    Entry,
-    Erasure,
-    Record,
-    decode_counters,
-    decode_erasure,
-    decode_record,
-    decode_session,
-)
-
-_COUNTERS = b"n"
-_MARK = b"1"
-
-_encode = msgspec.msgpack.Encoder().encode
+from pipeline.identify.entries import BELOW, MARK, Entries, encode, session_key
+from pipeline.identify.records import Cache, Edge, Entry, Erasure, Record, Tally, blank, decode_erasure
 
 
-class Known:
-    """Evidence, orders and assignments as one batch sees them. A `Graph` for `reassign`.
-
-    `pending` holds the identifiers about which something changed that may change their assignment.
-    """
+class Known(Entries):
+    """Evidence, orders and assignments as one batch sees them. A `Graph` for `Spread`."""
 
     def __init__(self, state: State, cache: Cache, seal: Callable[[str], bytes], caps: Caps = CAPS) -> None:
-        self.state = state
-        self.caps = caps
-        self.pending: set[str] = set()
-        self.unsaid: dict[tuple[str, str], int] = {}  # (strong, weak) → from when (ms) to tell again
-        data = state.get(_COUNTERS)
-        self.counters = decode_counters(data) if data else Counters()
-        self._written = data
-        self._cache = cache
+        super().__init__(state, cache, caps)
+        self.unsaid: dict[tuple[str, str], Unsaid] = {}  # by (strong, weak): what to tell again
         self._seal = seal
-        self._entries: dict[str, Entry] = {}
-        self._changed: set[str] = set()
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing was ever remembered."""
-        return self._written is None and not self._changed
 
     # Evidence.
 
     def learn(self, evidence: Evidence) -> None:
-        """Remember evidence, unless it is about somebody who was erased after it."""
-        strong, weak, at = evidence.strong, evidence.weak, evidence.occurred_at
+        """Remember evidence, unless it is from before its identifiers were erased, or what was said was forgotten."""
+        strong, weak, at, public = evidence.strong, evidence.weak, evidence.occurred_at, evidence.public
         if is_erased(strong) and not self.counters.anew:
             return
         if self.counters.erasures and (outlived := self._outlived(evidence)) is not None:
             identifier, erasure = outlived
             if identifier == weak and not is_erased(strong):
-                self.unsaid[strong, weak] = erasure.spoken
+                self.unsay(strong, weak, erasure.spoken)
             return
-        entry = self._entry(weak)
-        above = entry.record.above
-        edge = above.get(strong)
+        renewed = bool(self.counters.renewals)
+        if renewed and at < (since := max(self.since(strong, public), self.since(weak, public))):
+            if not is_erased(strong):
+                self.unsay(strong, weak, since)
+            return
+        entry = self.entry(weak)
+        side = entry.side(True) if public else entry.record
+        edge = side.above.get(strong)
+        if edge is None and side.more:
+            edge = self.edge(strong, weak, public)
+        counted = edge
         if edge is None:
-            if is_erased(strong):  # a nameless owner, told again: nothing else is known of it
-                entry.record.links += 1
-            elif not self._connect(entry, strong, weak):
-                return
-        if edge is None or (at, evidence.source, evidence.event_id) < (edge.at, edge.source, edge.event_id):
-            above[strong] = Edge(at, evidence.source, evidence.event_id, evidence.session_id)
-            self._changed.add(weak)
-            if edge is None or at < edge.at:
-                self.pending.add(weak)
-        if evidence.session_id and self._new_session(entry, evidence) and len(above) > 1:
+            self._connect(strong, weak, public)
+        elif renewed and not self.lives(strong, weak, public, edge):
+            self._revive(strong, weak, public, edge)
+            counted = None
+        if counted is None or at < counted.at or (at == counted.at and _name(evidence) < _name(counted)):
+            self.put_edge(strong, weak, public, self._edge_of(evidence, evidence.session_id), edge is None)
+            if counted is None or at < counted.at:
+                self._unsettle(entry, weak, public)
+        if evidence.session_id and self._new_session(entry, evidence) and _has_several(entry.record):
             # With one stronger identifier there is one owner at most, and no session is asked about.
+            self._unsettle(entry, weak, public)
+
+    def _revive(self, strong: str, weak: str, public: bool, edge: Edge) -> None:
+        """What was forgotten is said again: it is counted at the end where it was not any more."""
+        if edge.weak_life != self.life(weak, public):
+            self.count(weak, public, links=1)
+        if edge.strong_life != self.life(strong, public):
+            self.count(strong, public, reach=1)
+
+    def unsay(self, strong: str, weak: str, since: int, order: int = 0) -> None:
+        """What was told of a weaker identifier ('': of all) from a time on (ms) is to be told again."""
+        self.unsaid[strong, weak] = Unsaid(strong, weak, since, order)
+
+    def _edge_of(self, evidence: Evidence, session_id: str = "") -> Edge:
+        edge = Edge(evidence.occurred_at, evidence.source, evidence.event_id, session_id)
+        if self.counters.renewals:
+            edge.strong_life = self.life(evidence.strong, evidence.public)
+            edge.weak_life = self.life(evidence.weak, evidence.public)
+        return edge
+
+    def _unsettle(self, entry: Entry, weak: str, public: bool) -> None:
+        """Its assignment may change. Not where it has too many owners: more evidence gives it more."""
+        record = entry.record
+        if record.alone != "owners" and not (public and record.muted == "owners"):
             self.pending.add(weak)
 
     def _outlived(self, evidence: Evidence) -> tuple[str, Erasure] | None:
@@ -110,140 +110,105 @@ class Known:
                 return identifier, erasure
         return None
 
-    def _connect(self, entry: Entry, strong: str, weak: str) -> bool:
-        """Count a new edge. False where it is one too many to be kept."""
-        record = entry.record
-        mark = f"d{strong}\0{weak}".encode()
-        if record.links > self.caps.links and self.state.get(mark) is not None:
-            return False
-        self.state.put(mark, _MARK)
-        record.links += 1
-        self._changed.add(weak)
-        self._reached(strong, 1)
-        if record.links > self.caps.links:
-            self.pending.add(weak)
-            return False
-        return True
-
-    def _reached(self, strong: str, more: int) -> None:
-        """Count what lies below an identifier."""
-        above = self._entry(strong)
-        was_over = self._over(above.record)
-        above.record.reach += more
-        self._changed.add(strong)
-        if self._over(above.record) != was_over:
-            self.pending.add(strong)
+    def _connect(self, strong: str, weak: str, public: bool) -> None:
+        """Count a new edge."""
+        self.count(weak, public, links=1)
+        if not is_erased(strong):  # a nameless owner, told again: nothing else is known of it
+            self.mark(strong, weak, public, holds=True)
+            self.count(strong, public, reach=1)
 
     def _new_session(self, entry: Entry, evidence: Evidence) -> bool:
-        record, weak, strong = entry.record, evidence.weak, evidence.strong
-        if record.sessions > self.caps.sessions:
+        weak, strong, public, session_id = evidence.weak, evidence.strong, evidence.public, evidence.session_id
+        side = entry.side(True) if public else entry.record
+        if side.sessions > self.caps.freed_sessions:
             return False
-        known = entry.sessions.get(strong) if entry.sessions is not None else None
-        if known is not None and evidence.session_id in known:
+        known = entry.sessions[public]
+        if known is not None and session_id in known.get(strong, ()):
             return False
-        key = f"s{weak}\0{evidence.session_id}".encode()
-        data = self.state.get(key)
-        heard = decode_session(data) if data is not None else {}
-        if strong in heard:
-            return False
-        if data is None:
-            record.sessions += 1
-            self._changed.add(weak)
-        if entry.sessions is not None:
-            entry.sessions.setdefault(strong, set()).add(evidence.session_id)
-        heard[strong] = Edge(evidence.occurred_at, evidence.source, evidence.event_id)
-        self.state.put(key, _encode(heard))
+        key = session_key(weak, session_id, public)
+        if self.state.get(key) is None:
+            self.state.put(key, encode({strong: self._edge_of(evidence)}))
+            side.sessions += 1
+            self.changed(weak)
+        else:
+            said = self.said(strong, weak, session_id, public)
+            if said is not None and self.lives(strong, weak, public, said):
+                return False
+            self.hear(strong, weak, session_id, public, self._edge_of(evidence))
+        if known is not None:
+            known.setdefault(strong, set()).add(session_id)
         return True
-
-    def cut(self, strong: str, weak: str, instead: str = "") -> None:
-        """Take an edge away, or let another name stand for the stronger one."""
-        entry = self._entry(weak)
-        edge = entry.record.above.pop(strong, None)
-        self.state.put(f"d{strong}\0{weak}".encode(), None)
-        self._reached(strong, -1)
-        self.pending.add(weak)
-        self._changed.add(weak)
-        if edge is not None and instead:
-            other = entry.record.above.get(instead)
-            at = edge.at if other is None else min(edge.at, other.at)
-            entry.record.above[instead] = Edge(at)
-        if edge is not None and entry.record.links <= self.caps.links:
-            entry.record.links = len(entry.record.above)
-        for key, value in list(self.state.scan(f"s{weak}\0".encode())):
-            heard = decode_session(value)
-            said = heard.pop(strong, None)
-            if said is None:
-                continue
-            if instead:
-                heard[instead] = Edge(min(said.at, heard[instead].at) if instead in heard else said.at)
-            self.state.put(key, _encode(heard) if heard else None)
-            if not heard and entry.record.sessions <= self.caps.sessions:  # beyond it stands alone for good
-                entry.record.sessions -= 1
-        entry.sessions = None
 
     # A graph.
 
     def facts(self, identifier: str) -> Facts:
         """See `identity.Graph`."""
-        entry = self._entry(identifier)
-        record = entry.record
-        above: dict[str, Link]
-        if len(record.above) < 2:
-            above = {strong: (edge.at, ()) for strong, edge in record.above.items()}
-        else:
-            if entry.sessions is None:
-                entry.sessions = self._read_sessions(identifier)
-            sessions = entry.sessions
-            above = {strong: (edge.at, sessions.get(strong, ())) for strong, edge in record.above.items()}
-        return Facts(above, record.joined, record.parted, record.sessions, self._over(record), bool(record.freed))
+        record = self.entry(identifier).record
+        public = record.public
+        over = self.over(identifier, False)
+        muted = self.over(identifier, True) if public is not None else ""
+        if record.joined or over:
+            return Facts(NO_LINKS, record.joined, record.parted, over=over, muted=muted)
+        above = self.edges(identifier, False)
+        heard = self.edges(identifier, True) if public is not None and not muted else {}
+        several = len(above) + len(heard) > 1 or record.past
+        return Facts(
+            self._links(identifier, above, False, several),
+            "",
+            record.parted,
+            record.sessions,
+            over,
+            bool(record.freed),
+            self._links(identifier, heard, True, several) if heard else NO_LINKS,
+            public.sessions if public is not None else 0,
+            muted,
+            identifier if record.past else "",
+        )
 
-    def _over(self, record: Record) -> str:
-        """The cap that an identifier's evidence alone exceeds."""
-        if record.links > self.caps.links:
-            return "links"
-        return "reach" if record.reach > (self.caps.freed_reach if record.freed else self.caps.reach) else ""
+    def _links(self, weak: str, edges: Mapping[str, Edge], public: bool, several: bool) -> Mapping[str, Link]:
+        if not several:
+            return {strong: (edge.at, ()) for strong, edge in edges.items()}
+        sessions = self.sessions_by_strong(weak, public)
+        return {strong: (edge.at, sessions.get(strong, ())) for strong, edge in edges.items()}
 
-    def _read_sessions(self, weak: str) -> dict[str, set[str]]:
-        sessions: dict[str, set[str]] = {}
-        for session_id, heard in self.sessions(weak):
-            for strong in heard:
-                sessions.setdefault(strong, set()).add(session_id)
-        return sessions
-
-    def below(self, strong: str) -> Iterable[str]:
+    def joined(self, identifier: str) -> str:
         """See `identity.Graph`."""
-        return [*self.weaker(strong), *self.dependents(strong)]
+        return "" if is_erased(identifier) else self.entry(identifier).record.joined
 
-    def dependents(self, identifier: str) -> list[str]:
-        """Those whose assignment depends on it by an order."""
-        return self._marked(f"k{identifier}\0")
+    def below(self, identifier: str, after: str, limit: int, by_orders: bool) -> tuple[Sequence[str], str]:
+        """See `identity.Graph`; `after` is a kind of key, NUL and a name."""
+        kind, _, last = after.partition("\0")
+        kinds = ("k",) if by_orders else ("k", *BELOW)
+        found: list[str] = []
+        for each in kinds[kinds.index(kind) if kind else 0 :]:
+            for name in self._below(identifier, each, last):
+                if len(found) == limit:
+                    return found, f"{each}\0{last}"
+                found.append(name)
+                last = name
+            last = ""
+        return found, ""
 
-    def weaker(self, strong: str) -> list[str]:
-        """The weaker identifiers that evidence connects with it."""
-        return self._marked(f"d{strong}\0")
-
-    def stronger_beyond(self, weak: str) -> list[str]:
-        """The stronger identifiers whose edges were too many to be kept. Looks through all there are."""
-        end = f"\0{weak}".encode()
-        keys = [key[1 : -len(end)].decode() for key, _ in self.state.scan(b"d") if key.endswith(end)]
-        return [strong for strong in keys if strong not in self.record(weak).above]
-
-    def _marked(self, prefix: str) -> list[str]:
-        start = prefix.encode()
-        return [key[len(start) :].decode() for key, _ in self.state.scan(start)]
+    def _below(self, identifier: str, kind: str, after: str) -> Iterator[str]:
+        if kind == "k":
+            return self.dependents(identifier, after) if self.counters.orders else iter(())
+        public = kind == BELOW[1]
+        record = self.entry(identifier).record
+        side = record.public if public else record
+        # Where none counts, there may be many all the same, which are still to be taken away.
+        return self.weaker(identifier, public, after) if side is not None and side.reach else iter(())
 
     def outcome(self, identifier: str) -> Outcome:
         """See `identity.Graph`."""
         if is_erased(identifier):
             return Outcome(UNASSIGNED)
-        record = self._entry(identifier).record
-        return Outcome(record.assignment or UNASSIGNED, record.alone)
+        record = self.entry(identifier).record
+        return Outcome(record.assignment or UNASSIGNED, record.alone, record.muted)
 
     def accept(self, identifier: str, assignment: Assignment) -> Assignment:
         """Take over a new assignment; returns it with its version."""
         numbered = msgspec.structs.replace(assignment, version=self.next_version())
-        self._entry(identifier).record.assignment = numbered
-        self._changed.add(identifier)
+        self.change(identifier).assignment = numbered
         return numbered
 
     def next_version(self) -> int:
@@ -251,39 +216,51 @@ class Known:
         self.counters.version += 1
         return self.counters.version
 
-    def set_alone(self, identifier: str, why: str, at: int) -> None:
-        """Note that an identifier stands alone, or ('') no longer does."""
+    def set_alone(self, identifier: str, outcome: Outcome, at: int, told: str) -> None:
+        """Note why an identifier stands alone, or is not heard through public keys, or neither; and what was told."""
         record = self.change(identifier)
-        record.alone, record.alone_at = why, at if why else 0
-        self.state.put(f"a{identifier}".encode(), _MARK if why else None)
+        record.alone, record.muted, record.told = outcome.alone, outcome.muted, told
+        why = outcome.alone or outcome.muted
+        record.alone_at = at if why else 0
+        self.state.put(f"a{identifier}".encode(), MARK if why else None)
 
     # Orders and erasures.
 
     def record(self, identifier: str) -> Record:
         """What is known about an identifier, to be read."""
-        return self._entry(identifier).record
+        return self.entry(identifier).record
 
     def change(self, identifier: str) -> Record:
         """The same, to be changed."""
-        self._changed.add(identifier)
-        return self._entry(identifier).record
+        self.changed(identifier)
+        return self.entry(identifier).record
 
     def depends(self, identifier: str, on: str, holds: bool) -> None:
         """By an order an identifier's assignment depends on another's, or no longer does."""
-        self.state.put(f"k{on}\0{identifier}".encode(), _MARK if holds else None)
+        self.state.put(f"k{on}\0{identifier}".encode(), MARK if holds else None)
 
-    def sessions(self, weak: str) -> Iterator[tuple[str, dict[str, Edge]]]:
-        """Each session with evidence about an identifier: strong → evidence."""
-        start = f"s{weak}\0".encode()
-        for key, value in self.state.scan(start):
-            yield key[len(start) :].decode(), decode_session(value)
-
-    def forget(self, identifier: str) -> None:
-        """Forget an identifier whose edges are all cut."""
-        self._entry(identifier).record = Record()
-        self._changed.add(identifier)
+    def forget(self, identifier: str, is_bare: bool = True) -> None:
+        """Forget an identifier. Not `is_bare`: it still has edges, which do not count from here on."""
+        entry = self.entry(identifier)
+        before, entry.record = entry.record, blank()
+        if not is_bare:
+            public = before.public or Tally()
+            entry.record.above, entry.record.more, entry.record.life = before.above, before.more, before.life + 1
+            entry.record.public = Tally(public.above, more=public.more, life=public.life + 1)
+            self.counters.renewals += 1
+            self.forget_sessions()
+        self.changed(identifier)
         self.state.put(f"a{identifier}".encode(), None)
         self.pending.discard(identifier)
+
+    def outlive(self, identifier: str) -> None:
+        """All of an erased identifier is taken away: it is known by its seal alone, unless there is something newer."""
+        entry = self.entry(identifier)
+        record, public = entry.record, entry.side(True)
+        counts = (record.links, record.reach, record.sessions, public.links, public.reach, public.sessions)
+        if not (any(counts) or record.joined or record.parted or record.freed):
+            entry.record = blank()
+            self.changed(identifier)
 
     def seal(self, identifier: str) -> bytes:
         """What an identifier is known by once it must not be known."""
@@ -308,27 +285,16 @@ class Known:
         key = b"z" + seal
         if self.state.get(key) is None:
             self.counters.erasures += 1
-        self.state.put(key, _encode(erasure))
+        self.state.put(key, encode(erasure))
 
-    def write(self) -> None:
-        """Write what changed, and give everything back to the cache. The end of the batch."""
-        for identifier in self._changed:
-            record = self._entries[identifier].record
-            self.state.put(b"i" + identifier.encode(), None if record == Record() else _encode(record))
-        self._changed.clear()
-        counters = _encode(self.counters)
-        if counters != self._written:
-            self.state.put(_COUNTERS, counters)
-            self._written = counters
-        for identifier, entry in self._entries.items():
-            self._cache.give(identifier, entry)
 
-    def _entry(self, identifier: str) -> Entry:
-        entry = self._entries.get(identifier)
-        if entry is None:
-            entry = self._cache.take(identifier)
-            if entry is None:
-                data = self.state.get(b"i" + identifier.encode())
-                entry = Entry(decode_record(data) if data is not None else Record())
-            self._entries[identifier] = entry
-        return entry
+def _name(said: Evidence | Edge) -> tuple[str, str]:
+    return said.source, said.event_id
+
+
+def _has_several(record: Record) -> bool:
+    """Whether evidence leads to it from several stronger identifiers, or in both ways from one, or did so before."""
+    edges = len(record.above) + record.more + record.past
+    if record.public is not None:
+        edges += len(record.public.above) + record.public.more
+    return edges > 1

@@ -34,6 +34,7 @@ def specification(settings: Settings) -> Spec:
         bootstrap=settings.bootstrap,
         state_dir=settings.home / "state" / GROUP,
         worker="0",
+        resumes=True,
         limits=Limits(batch_interval_s=BATCH_INTERVAL_S),
     )
 

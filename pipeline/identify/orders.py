@@ -20,11 +20,14 @@ from pipeline.domain.identity import person
 from pipeline.domain.messages import is_erased
 from pipeline.domain.orders import Erase, Finish, Free, Join, Order, Part, Unblock, Withdraw
 from pipeline.domain.state import State
+from pipeline.identify.forgetting import Chore, renew
 from pipeline.identify.known import Known
 from pipeline.identify.records import Erasure
 
 CHAIN_MAX = 32  # joins one after the other
-CHANGES_MAX = 2_000  # kept with an order
+CHANGES_MAX = 2_000  # kept with an order: the first half of them, and the last
+CHANGES_BYTES_MAX = 256 * 1024  # of all their names
+RENEWALS_MAX = 100
 KINDS = {Join: "join", Part: "part", Free: "free", Withdraw: "withdraw", Erase: "erase", Unblock: "unblock"}
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -61,10 +64,28 @@ class Ordered(msgspec.Struct):
     said: dict[str, Any] = {}
     changed: list[Changed] = []
     changed_n: int = 0
+    changed_bytes: int = 0  # of the names in `changed`
     proof: bytes = b"null"  # JSON, of an erasure
+    spreading: bool = False  # its effect is not complete yet
+    renewed: str = ""  # of a freeing: what it had forgotten, 'all' or what came with 'public' keys
+    past: bool = False  # and that there were owners that were forgotten
 
 
 _decode = msgspec.msgpack.Decoder(Ordered).decode
+
+
+def note(ordered: Ordered, identifier: str, version: int, tell: list[str]) -> None:
+    """Note a change with the order that made it; beyond the bounds only how many there were."""
+    changed = ordered.changed
+    ordered.changed_n += 1
+    changed.append(Changed(identifier, version, tell))
+    ordered.changed_bytes += _size(changed[-1])
+    while len(changed) > CHANGES_MAX or ordered.changed_bytes > CHANGES_BYTES_MAX:
+        ordered.changed_bytes -= _size(changed.pop(len(changed) // 2))
+
+
+def _size(changed: Changed) -> int:
+    return 16 + len(changed.identifier.encode()) + sum(2 + len(each.encode()) for each in changed.tell)
 
 
 def find(state: Getting, order_id: str) -> Ordered | None:
@@ -111,6 +132,7 @@ class Book:
         """`order`: namespace → rank."""
         self._known = known
         self._order = order
+        self.chores: dict[str, Chore] = {}  # identifier NUL order_id → what is to be taken away from around it
 
     def enter(self, order: Order) -> Ordered | None:
         """Give an order its number and its place; None for one that is known already."""
@@ -121,18 +143,18 @@ class Book:
         del said["order_id"]
         return Ordered(order.order_id, self._known.counters.orders, KINDS[type(order)], "accepted", said=said)
 
-    def apply(self, order: Order, number: int) -> None:
+    def apply(self, order: Order, ordered: Ordered) -> None:
         """Let an order hold. Raises Refused, and has changed nothing then. Not for erasures: see `erasing`."""
         if isinstance(order, Join):
             self._join(order)
         elif isinstance(order, Part):
             self._part(order)
         elif isinstance(order, Free):
-            self._free(order)
+            self._free(order, ordered)
         elif isinstance(order, Withdraw):
             self._withdraw(order)
         elif isinstance(order, Unblock):
-            self._unblock(order, number)
+            self._unblock(order, ordered.number)
 
     def keep(self, ordered: Ordered) -> None:
         """Write an order, with what came of it."""
@@ -239,19 +261,34 @@ class Book:
         known.depends(identifier, owner, holds=True)
         known.pending.add(identifier)
 
-    def _free(self, order: Free) -> None:
-        self.rank(order.identifier)
-        record, caps = self._known.record(order.identifier), self._known.caps
-        if record.freed:
-            raise Refused(f"Order {record.freed} has freed {order.identifier} already.")
-        if not record.alone:
-            raise Refused(f"{order.identifier} does not stand alone because of a cap.")
-        if record.alone in ("links", "sessions"):
-            raise Refused(f"{order.identifier} has more evidence than is kept: it cannot be freed.")
-        if record.reach > caps.freed_reach:
-            raise Refused(f"{order.identifier} stands over more than {caps.freed_reach} others: it cannot be freed.")
-        self._known.change(order.identifier).freed = order.order_id
-        self._known.pending.add(order.identifier)
+    def _free(self, order: Free, ordered: Ordered) -> None:
+        """Give wider caps; where it has them, or they would not do, let what was said so far be forgotten."""
+        known, identifier = self._known, order.identifier
+        self.rank(identifier)
+        record = known.record(identifier)
+        if not (record.alone or record.muted):
+            if record.freed:
+                raise Refused(f"Order {record.freed} has freed {identifier} already, and it does not stand alone.")
+            raise Refused(f"{identifier} does not stand alone because of a cap.")
+        public_only = not record.alone
+        renewing = bool(record.freed) or self._beyond(identifier, public_only)
+        if renewing and len(record.renewals) >= RENEWALS_MAX:
+            raise Refused(f"{identifier} was freed {RENEWALS_MAX} times: it is nobody's.")
+        record = known.change(identifier)
+        record.freed = record.freed or order.order_id
+        known.pending.add(identifier)
+        if renewing:
+            self.chores[f"{identifier}\0{order.order_id}"] = renew(
+                *(known, identifier, order.at, public_only, ordered.number)
+            )
+            record.renewals.append(order.order_id)
+            ordered.renewed, ordered.past = "public" if public_only else "all", record.past
+
+    def _beyond(self, identifier: str, public: bool) -> bool:
+        """Whether it has more than the wider caps allow, as far as that is known without looking."""
+        side, caps = self._known.entry(identifier).side(public), self._known.caps
+        too_many = side.links > caps.freed_links or side.sessions > caps.freed_sessions
+        return too_many or side.reach > caps.freed_reach
 
     def _withdraw(self, order: Withdraw) -> None:
         ordered = find(self._known.state, order.withdrawn)
@@ -261,6 +298,8 @@ class Book:
             raise Refused(f"Order {order.withdrawn} is of the kind {ordered.kind!r}: that cannot be taken back.")
         if ordered.state != "accepted":
             raise Refused(f"Order {order.withdrawn} does not hold: it is {ordered.state}.")
+        if ordered.renewed:
+            raise Refused(f"Order {order.withdrawn} had evidence forgotten: that cannot be taken back.")
         self.end(order.withdrawn, f"withdrawn by order {order.order_id}")
 
     def _undo(self, ordered: Ordered) -> None:
@@ -275,7 +314,7 @@ class Book:
             record.parted.pop(said["person"], None)
             known.depends(said["identifier"], said["person"], holds=record.joined == said["person"])
             known.pending.add(said["identifier"])
-        elif ordered.kind == "free":
+        elif ordered.kind == "free" and known.record(said["identifier"]).freed == ordered.order_id:
             known.change(said["identifier"]).freed = ""
             known.pending.add(said["identifier"])
 

@@ -119,14 +119,15 @@ class Queries:
         return {**everything.evidence(self._state(freshness), asked.id, asked.after), **freshness.told()}
 
     async def order(self, asked: Order) -> dict[str, Any]:
-        """What became of an order; waits for it."""
+        """What became of an order; waits until it is decided, and its effect has spread."""
         ends_at = asyncio.get_running_loop().time() + min(asked.wait_s, WAIT_S_MAX)
         while True:
             ordered = orders.find(self._state(Freshness()), asked.order_id)
-            if ordered is not None:
+            late = asyncio.get_running_loop().time() >= ends_at
+            if ordered is not None and (late or not ordered.spreading):
                 return explain.order_json(ordered)
-            if asyncio.get_running_loop().time() >= ends_at:
-                return {"order_id": asked.order_id, "state": "unknown"}
+            if late:
+                return {"order_id": asked.order_id, "state": "unknown", "spreading": False}
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def orders(self, asked: Orders) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from pipeline.domain.recalled import Share
+from pipeline.identify.forgetting import renew
 from pipeline.identify.known import Known
 from pipeline.identify.orders import Ordered, keep
 from pipeline.identify.records import Erasure
@@ -34,6 +35,8 @@ class Recalled(msgspec.Struct, omit_defaults=True):
     until: int | None = None  # ms
     theirs: list[str] = []
     others: list[str] = []
+    renewed: str = ""  # and what follows: of a freeing, as of `Ordered`
+    past: bool = False
 
 
 _encode = msgspec.json.Encoder().encode
@@ -42,7 +45,8 @@ decode = msgspec.json.Decoder(Recalled).decode
 
 def order(ordered: Ordered) -> bytes:
     """An accepted order as a record."""
-    return _encode(Recalled(ordered.kind, ordered.order_id, ordered.number, ordered.said))
+    head = (ordered.kind, ordered.order_id, ordered.number, ordered.said)
+    return _encode(Recalled(*head, renewed=ordered.renewed, past=ordered.past))
 
 
 def erasure(ordered: Ordered, before: int, blocked: bool, seals: Iterable[bytes]) -> bytes:
@@ -79,8 +83,20 @@ def apply(known: Known, recalled: Iterable[Recalled]) -> None:
             known.change(said["identifier"]).parted[said["person"]] = each.order_id
             known.depends(said["identifier"], said["person"], holds=True)
         elif each.kind == "free":
-            known.change(said["identifier"]).freed = each.order_id
-        keep(known.state, Ordered(each.order_id, each.number, each.kind, "accepted", said=said))
+            _free(known, each)
+        ordered = Ordered(each.order_id, each.number, each.kind, "accepted", said=said)
+        ordered.renewed, ordered.past = each.renewed, each.past
+        keep(known.state, ordered)
+
+
+def _free(known: Known, each: Recalled) -> None:
+    identifier, at = each.said["identifier"], int(each.said["at"])
+    record = known.change(identifier)
+    record.freed = record.freed or each.order_id
+    if each.renewed:
+        renew(known, identifier, at, each.renewed == "public", each.number)
+        record.past = record.past or each.past
+        record.renewals.append(each.order_id)
 
 
 def _erase(known: Known, each: Recalled) -> None:

@@ -150,6 +150,8 @@ class Erasing:
         if ordered["state"] == "refused":
             raise Refused(ordered["reason"])
         erasure = await self._means.identify.erasure(self.request)
+        if ordered.get("spreading", False):
+            raise NotYet("identify has not yet told everybody whom it concerns")
         if ordered["state"] != "accepted" or erasure["state"] != "accepted":
             raise NotYet(f"identify says that the request is {erasure['state']}")
         self._ordered = ordered

@@ -1,25 +1,31 @@
 """What the changelog of `identify` still holds of somebody who was erased: decoded as `identify` itself decodes it.
 
 An edge that is from before is one whose evidence is: the erasure has cut them all, so no older one is left.
-Marks that say only that there is an edge (`d`) are judged by the edge. An order is from before where its number is.
+Marks that say only that there is an edge (`d`, `p`) are judged by it. An order is from before where its number is.
+What a batch of identify could not finish names somebody until it has: it is looked for again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import msgspec
 
-from pipeline.domain.messages import UNASSIGNED
+from pipeline.domain.messages import UNASSIGNED, Evidence, decode_said
 from pipeline.identify import recall
+from pipeline.identify.entries import BELOW, MORE, SESSIONS
 from pipeline.identify.orders import Ordered
-from pipeline.identify.records import Edge, decode_record, decode_session
+from pipeline.identify.records import Edge, decode_edge, decode_record, decode_session
 from pipeline.privacy.remains import Judge, Unread, names
 from pipeline.privacy.scope import Scope
 from pipeline.topics import IDENTIFY_CHANGELOG, IDENTITY_ORDERS
 
-_NAMELESS = frozenset((b"z", b"n", b"q"))  # seals, counters, order ids
+_NAMELESS = frozenset((b"z", b"n", b"q", b"g", b"c"))  # seals, counters, order ids, who shared with the erased
+_EDGES = frozenset(each.encode() for each in MORE)
+_SESSIONS = frozenset(each.encode() for each in SESSIONS)
+_MARKS = frozenset(each.encode() for each in BELOW)
+_UNFINISHED = frozenset((b"w", b"v", b"j"))
 _decode_order = msgspec.msgpack.Decoder(Ordered).decode
 
 
@@ -32,14 +38,14 @@ class Known(Judge):
         )
         self._scope = scope
         self._own = (b"o" + scope.request.encode(), b"e" + scope.request.encode())
-        self._after: dict[bytes, frozenset[str]] = {}  # identifier's key → stronger ones with evidence from afterwards
+        self._after: dict[bytes, frozenset[tuple[str, str]]] = {}  # key → (strong, weak) with evidence from afterwards
         self._marks: dict[bytes, tuple[str, str]] = {}  # strong, weak
         self._depends: dict[bytes, str] = {}  # identifier's key → the newer orders about it
 
     def see(self, partition: int, key: bytes, value: bytes | None, timestamp: int) -> None:
         """See Judge."""
+        self._after.pop(key, None)
         if value is None:
-            self._after.pop(key, None)
             self._marks.pop(key, None)
         super().see(partition, key, value, timestamp)
 
@@ -52,10 +58,17 @@ class Known(Judge):
             rest = key[1:].decode()
             if kind == b"i":
                 return self._identifier(key, rest, value)
-            if kind == b"s":
+            if kind in _EDGES:
+                weak, _, strong = rest.partition("\0")
+                return self._edges(key, weak, [(strong, decode_edge(value))])
+            if kind in _SESSIONS:
                 return self._session(rest.partition("\0")[0], value)
-            if kind in (b"d", b"k"):
+            if kind in _MARKS or kind == b"k":
                 return self._mark(key, rest)
+            if kind in _UNFINISHED:
+                return "waiting" if rest.partition("\0")[0] in self._scope.whole else ""
+            if kind == b"r":
+                return self._waiting(value)
             if kind == b"o":
                 return self._order(value)
             if kind == b"a":
@@ -70,24 +83,37 @@ class Known(Judge):
         record, scope = decode_record(value), self._scope
         mine = identifier in scope.whole
         assignment = record.assignment or UNASSIGNED
-        after = {strong for strong, edge in record.above.items() if edge.at >= scope.before}
-        if mine or not scope.whole.isdisjoint(record.above):
-            self._after[key] = frozenset(after)
+        public = record.public.above if record.public is not None else {}
+        edges = self._edges(key, identifier, [*record.above.items(), *public.items()])
         if assignment.version < scope.version and record.assignment is not None and (mine or names(assignment, scope)):
             return "assignment"
-        return "edge" if self._old_edge(record.above, mine) else ""
+        return edges
 
-    def _old_edge(self, above: Mapping[str, Edge], mine: bool) -> bool:
-        whole, before = self._scope.whole, self._scope.before
-        return any((mine or strong in whole) and edge.at < before for strong, edge in above.items())
+    def _edges(self, key: bytes, weak: str, above: Sequence[tuple[str, Edge]]) -> str:
+        """Edges from above: the older are found, the newer are noted."""
+        scope = self._scope
+        mine = weak in scope.whole
+        theirs = [(strong, edge) for strong, edge in above if mine or strong in scope.whole]
+        if theirs:
+            self._after[key] = frozenset((strong, weak) for strong, edge in theirs if edge.at >= scope.before)
+        return "edge" if any(edge.at < scope.before for _, edge in theirs) else ""
+
+    def _waiting(self, value: bytes) -> str:
+        """A record of the log that waits. One that is from before is not learnt, and gone then."""
+        said = decode_said(value)
+        if not isinstance(said, Evidence) or self._scope.whole.isdisjoint((said.strong, said.weak)):
+            return ""
+        since = min(said.since or said.occurred_at, said.occurred_at)
+        return "waiting" if since < self._scope.before else ""
 
     def _session(self, weak: str, value: bytes) -> str:
-        heard = decode_session(value)
-        return "session" if self._old_edge(heard, weak in self._scope.whole) else ""
+        scope, mine = self._scope, weak in self._scope.whole
+        heard = decode_session(value).items()
+        return "session" if any((mine or who in scope.whole) and edge.at < scope.before for who, edge in heard) else ""
 
     def _mark(self, key: bytes, rest: str) -> str:
         one, _, other = rest.partition("\0")
-        if key[:1] == b"d" and not self._scope.whole.isdisjoint((one, other)):
+        if key[:1] in _MARKS and not self._scope.whole.isdisjoint((one, other)):
             self._marks[key] = one, other
         return ""
 
@@ -101,7 +127,8 @@ class Known(Judge):
 
     def remaining(self) -> dict[str, int]:
         """See Judge."""
-        alone = sum(strong not in self._after.get(b"i" + weak.encode(), ()) for strong, weak in self._marks.values())
+        after = frozenset[tuple[str, str]]().union(*self._after.values())
+        alone = sum(mark not in after for mark in self._marks.values())
         found = Counter(super().remaining()) + Counter({"edge": alone})
         return dict(sorted(found.items()))
 

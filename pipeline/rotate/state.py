@@ -209,5 +209,5 @@ class _Partition:
     def put(self, key: bytes, value: bytes | None) -> None:
         self._transactions.put(self._number, key, value)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         raise NotImplementedError("cells are read one by one")

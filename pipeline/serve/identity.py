@@ -124,7 +124,12 @@ def _ordering(routes: APIRouter, parts: Parts) -> None:
 
     @routes.post("/identity/free", summary="Let it belong to more than usual", **options)
     async def free(request: Request, asked: shapes_identity.FreeRequest, key: IdempotencyKey = None) -> Response:
-        """An identifier that stands alone because of a cap gets a wider one. Scope `admin`."""
+        """An identifier that stands alone because of a cap gets a wider one. Scope `admin`.
+
+        Where it has wider caps already, or more evidence than these allow, what was said of it so far is forgotten,
+        and it begins anew: what was under it until then stays with it. That cannot be taken back. Of one that is only
+        not heard through public keys, what these said is forgotten, and nothing else.
+        """
         who = parts.gate.require(request, "admin")
         what = ordering.named(asked.identifier, "identifier")
         told = Free(order_id(who.name, key), what, ordering.reason(asked.reason), who.name, now_ms())
@@ -190,7 +195,7 @@ class Ordering:
         if ordered["state"] == "refused":
             raise Problem(409, "refused", ordered["reason"], order_id=ordered["order_id"])
         waiting = await self._orders.outstanding(ordered, deadline)
-        complete = not waiting and ordered["state"] != UNKNOWN
+        complete = not waiting and ordered["state"] != UNKNOWN and not ordered.get("spreading", False)
         answer: dict[str, Any] = {
             "order_id": ordered["order_id"],
             "state": ordered["state"],
@@ -258,7 +263,8 @@ def _reading(routes: APIRouter, parts: Parts) -> None:
     ) -> Response:
         """Test accounts, kiosks, bots: too much is connected with them to be anybody's. Scope `admin`.
 
-        Their interactions are stored all the same, and `POST /v1/identity/free` gives one of them a wider cap.
+        Their interactions are stored all the same, and `POST /v1/identity/free` gives one of them a wider cap. Where
+        `public` is true only what public keys said does not count, and what trusted sources said does.
         """
         who = parts.gate.require(request, "admin")
         purpose = access.purpose(request, who)

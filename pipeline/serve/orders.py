@@ -78,7 +78,7 @@ class Orders:
         try:
             return await self._identify.order(order.order_id, max(deadline.left_s, 0.0))
         except IdentifyAway:
-            return {"order_id": order.order_id, "state": UNKNOWN}
+            return {"order_id": order.order_id, "state": UNKNOWN, "spreading": False}
 
     async def known(self, order: Order) -> dict[str, Any] | None:
         """What became of an order that was given before under this id; None where none was.

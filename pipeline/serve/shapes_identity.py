@@ -27,6 +27,7 @@ Reason = Annotated[
     StringConstraints(strip_whitespace=True, min_length=REASON_CHARS_MIN, max_length=REASON_CHARS_MAX),
     Field(description="Why, for whoever reads the order later.", examples=["she called: both numbers are hers"]),
 ]
+Cap = Literal["links", "owners", "candidates", "reach", "sessions", "size"]
 Person = Annotated[str, Field(description="A person's id; `erased`: somebody whose data was erased.")]
 
 
@@ -79,7 +80,8 @@ class OrderDone(BaseModel):
         description="`unknown`: recorded, and not decided yet; `withdrawn`: by an order that came later."
     )
     effect: Literal["complete", "outstanding"] = Field(
-        description="`complete`: every lookup from now on shows it. `outstanding`: it will be shown, not all is yet."
+        description="`complete`: every lookup from now on shows it. `outstanding`: it will be shown, not all is yet; "
+        "what concerns very many identifiers takes a while."
     )
     changed: list[str] = Field(description="The identifiers whose person, candidates or sessions it changed.")
     outstanding: list[Outstanding] = []
@@ -121,7 +123,8 @@ class Alone(BaseModel):
     """An identifier that belongs to nobody else, since too much is connected with it."""
 
     identifier: str
-    why: Literal["links", "owners", "reach", "sessions"]
+    why: Cap
+    public: bool = Field(description="Whether it is only what public keys said of it that does not count.")
     words: str
     since: Time | None
     freed: bool = Field(description="Whether an order has given it a wider cap, which it exceeds too.")
@@ -169,9 +172,7 @@ class Explained(BaseModel):
     sessions: list[SettledSession] = Field(description="The newest 100 of `sessions_n`.")
     sessions_n: int
     evidence: list[Evidence]
-    alone: Literal["links", "owners", "reach", "sessions"] | None = Field(
-        description="The cap because of which it stands alone."
-    )
+    alone: Cap | None = Field(description="The cap because of which it stands alone.")
     orders: list[str] = Field(description="The orders about it that hold.")
 
 

@@ -1,11 +1,14 @@
 """What identity costs: a login under load, a device that 10,000 people use, evidence a second.
 
-    python -m tests.benchmarks.identity [--only evidence|login|kiosk]
+    python -m tests.benchmarks.identity [--only evidence|login|kiosk|devices|cookies|spread]
 
 evidence  new pieces of evidence a second through `identify`, in committed transactions
 login     at 1,000 events/s: an anonymous visitor logs in; how long until the search from before is in the customer's
           context (99th percentile); in the first half minute of a stack that has just been started, and after it
 kiosk     at 1,000 events/s: others' latency while 10,000 people log in on one device, against the same without
+devices   the same while one customer logs in on 10,000 devices; cookies: with 10,000 cookies
+spread    a customer with 500 cookies of 500 devices each is joined into another: how long until all are theirs, and how
+          long new evidence takes meanwhile
 """
 
 from __future__ import annotations
@@ -19,14 +22,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from pipeline import kafka
 from pipeline.domain.messages import Evidence, encode
+from pipeline.domain.orders import Join
 from pipeline.local import ports
 from pipeline.local.bare import bare
 from pipeline.settings import Settings
-from pipeline.topics import EVIDENCE
+from pipeline.topics import EVIDENCE, IDENTITIES
 from tests.benchmarks.bench import caught_up_on, machine, owning, process
 from tests.benchmarks.latency import WARM_UP_S, Run, probed, product, quantile
 
@@ -37,6 +41,7 @@ KIOSK_SECONDS = 30
 LOGIN_SECONDS = 30
 PER_REQUEST = 20
 ROUNDS = 2
+WIDE = 500  # cookies, and devices of each
 
 
 async def fill(settings: Settings, pieces: int) -> None:
@@ -116,13 +121,13 @@ class Logins:
 
 
 class Crowd:
-    """So many people log in, evenly over the time: on one device, or each on their own."""
+    """So many logins, evenly over the time. `kind`: of what there is only one, 'apart' for nothing."""
 
-    def __init__(self, run: Run, seconds: int, name: str, one_device: bool) -> None:
+    def __init__(self, run: Run, seconds: int, name: str, kind: str) -> None:
         self._run = run
         self._seconds = seconds
         self._name = name
-        self._one_device = one_device
+        self._kind = kind
 
     async def __call__(self, client: aiohttp.ClientSession) -> None:
         """All of them."""
@@ -132,7 +137,8 @@ class Crowd:
             await asyncio.sleep(max(0.0, began + (first + PER_REQUEST) / OWNERS * self._seconds - time.monotonic()))
 
     def _login(self, number: int) -> dict[str, object]:
-        device = self._name if self._one_device else f"{self._name}-{number}"
+        each = f"{self._name}-{number}"
+        weak = "anonymous" if self._kind == "cookies" else "device"
         return {
             "event_id": f"{self._name} {number}",
             "source": "shop",
@@ -140,8 +146,11 @@ class Crowd:
             "type": "identified",
             "touchpoint": "kiosk",
             "occurred_at": int(time.time() * 1000),
-            "session_id": f"{self._name}-{number}",
-            "identifiers": {"customer": f"{self._name}-{number}", "device": device},
+            "session_id": each,
+            "identifiers": {
+                "customer": self._name if self._kind in ("devices", "cookies") else each,
+                weak: self._name if self._kind == "kiosk" else each,
+            },
         }
 
 
@@ -160,25 +169,105 @@ def logins(home: Path) -> None:
             )
 
 
-def kiosk(home: Path) -> None:
+CROWDS = {
+    "kiosk": f"{OWNERS:,} people log in on one device",
+    "devices": f"one customer logs in on {OWNERS:,} devices",
+    "cookies": f"one customer logs in with {OWNERS:,} cookies",
+}
+
+
+def crowd(home: Path, kind: str) -> None:
     """Measure and print: rounds alternate, so that what the machine does meanwhile meets both."""
-    apart: list[float] = []
-    shared: list[float] = []
+    latencies: dict[str, list[float]] = {"apart": [], kind: []}
     with product(home) as (base, known):
         for round_ in range(ROUNDS):
-            for kind, into in (("apart", apart), ("kiosk", shared)):
-                name = f"{kind}{round_}"
+            for each, into in latencies.items():
+                name = f"{each}{round_}"
                 run = Run(base, known.ingest, known.read, KIOSK_SECONDS, name)
-                asyncio.run(probed(run, Crowd(run, KIOSK_SECONDS, name, one_device=kind == "kiosk")))
+                asyncio.run(probed(run, Crowd(run, KIOSK_SECONDS, name, each)))
                 into += run.visible
                 print(
                     f"  {name}: median {quantile(run.visible, 0.5):.0f} ms, p99 {quantile(run.visible, 0.99):.0f} ms",
                     flush=True,
                 )
-    ratios = [quantile(shared, q) / quantile(apart, q) for q in (0.5, 0.95)]
+    apart, together = latencies.values()
+    ratios = [quantile(together, q) / quantile(apart, q) for q in (0.5, 0.95)]
     print(
-        f"others' accepted → visible while {OWNERS:,} people log in on one device, against on devices of their own: "
-        f"median × {ratios[0]:.2f}, 95th percentile × {ratios[1]:.2f} ({len(shared)} probes each)",
+        f"others' accepted → visible while {CROWDS[kind]}, against as many logins apart: "
+        f"median × {ratios[0]:.2f}, 95th percentile × {ratios[1]:.2f} ({len(together)} probes each)",
+        flush=True,
+    )
+
+
+async def _ask(producer: AIOKafkaProducer, said: Evidence | Join) -> int:
+    """Send one message; its offset."""
+    sent = await producer.send_and_wait(EVIDENCE.name, encode(said), partition=0)
+    return int(sent.offset)
+
+
+async def _spread(settings: Settings) -> tuple[float, list[float]]:
+    """Seconds until a join has spread to all; and until new evidence that came meanwhile was settled, each time."""
+    place = TopicPartition(EVIDENCE.name, 0)
+    producer = kafka.producer(settings, linger_ms=20)
+    await producer.start()
+    pending = []
+    for n in range(WIDE):
+        said = [Evidence("customer:a", f"anonymous:{n}", 1, "", "bench", "e")]
+        said += [Evidence(f"anonymous:{n}", f"device:{n}.{m}", 1, "", "bench", "e") for m in range(WIDE)]
+        pending += [await producer.send(EVIDENCE.name, encode(each), partition=0) for each in said]
+        if len(pending) > 5_000:
+            await asyncio.gather(*pending)
+            pending.clear()
+    await asyncio.gather(*pending)
+    await producer.stop()
+    own = replace(settings, identify_port=ports.free_port(settings.host))
+    with process(own, "-m", "pipeline.cli", "run", "identify") as child:
+        await owning(own, own.home / "run" / "ready" / "identify", child)
+        await caught_up_on(own, "identify", [place], child)
+        one_by_one = kafka.producer(settings)
+        follower = kafka.consumer(settings, group=None)
+        await one_by_one.start()
+        await follower.start()
+        try:
+            places = [TopicPartition(IDENTITIES.name, number) for number in range(settings.partitions)]
+            follower.assign(places)
+            await follower.seek_to_end(*places)
+            began = time.monotonic()
+            await _ask(one_by_one, Join("o1", "customer:a", "customer:b", "bench", "bench", 1))
+            return await _followed(one_by_one, follower, began)
+        finally:
+            await one_by_one.stop()
+            await follower.stop()
+
+
+async def _followed(producer: AIOKafkaProducer, follower: AIOKafkaConsumer, began: float) -> tuple[float, list[float]]:
+    """Log in again and again until all of the join is published."""
+    expected, seen = 1 + WIDE + WIDE * WIDE, 0
+    asked: dict[bytes, float] = {}
+    took: list[float] = []
+    while seen < expected:
+        if not asked:
+            name = f"anonymous:new{len(took)}"
+            asked[name.encode()] = time.monotonic()
+            await _ask(producer, Evidence(f"customer:new{len(took)}", name, 1, "", "bench", "e"))
+        for records in (await follower.getmany(timeout_ms=50)).values():
+            for record in records:
+                if record.key in asked:
+                    took.append(time.monotonic() - asked.pop(record.key))
+                elif not record.key.startswith(b"anonymous:new"):
+                    seen += 1
+    return time.monotonic() - began, took
+
+
+def spread(home: Path) -> None:
+    """Measure and print."""
+    with bare(Settings(home=home, kafka_port=0, clickhouse_port=0)) as settings:
+        seconds, took = asyncio.run(_spread(settings))
+    logins_ms = [1_000 * each for each in took]
+    print(
+        f"a join that changes {1 + WIDE + WIDE * WIDE:,} assignments: all published after {seconds:.1f} s; meanwhile "
+        f"new evidence is settled within {quantile(logins_ms, 0.5):.0f} ms (median), {max(logins_ms):.0f} ms (longest "
+        f"of {len(logins_ms)})",
         flush=True,
     )
 
@@ -186,7 +275,7 @@ def kiosk(home: Path) -> None:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("evidence", "login", "kiosk"), help="one part of it")
+    parser.add_argument("--only", choices=("evidence", "login", *CROWDS, "spread"), help="one part of it")
     told = parser.parse_args()
     print(f"machine: {machine()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="throughline-bench-") as folder:
@@ -195,8 +284,11 @@ def main() -> None:
             print(f"identify, new evidence: {evidence_rate(home / 'a'):,.0f} pieces/s", flush=True)
         if told.only in (None, "login"):
             logins(home / "b")
-        if told.only in (None, "kiosk"):
-            kiosk(home / "c")
+        for kind in CROWDS:
+            if told.only in (None, kind):
+                crowd(home / kind, kind)
+        if told.only in (None, "spread"):
+            spread(home / "d")
 
 
 if __name__ == "__main__":

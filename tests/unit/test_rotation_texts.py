@@ -15,8 +15,9 @@ from pipeline.domain import messages, orders, records
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Evidence, Message
 from pipeline.domain.renaming import Renaming
-from pipeline.identify import erasing, known
+from pipeline.identify import entries, erasing, forgetting, known, waiting
 from pipeline.identify import orders as book
+from pipeline.identify import records as remembered
 from pipeline.rotate import known as rotate_known
 from pipeline.rotate.outputs import OUTPUTS, order
 from pipeline.rotate.tables import SEALS, NotRenamed, Table, renamed_row
@@ -35,22 +36,48 @@ CODEC = Codec(Settings().schemas)
 def test_every_kind_of_record_that_identify_documents_can_be_renamed() -> None:
     documented = {
         kind.encode()
-        for module in (known, book, erasing)
-        for kind in re.findall(r"^\| `(\w)`", module.__doc__ or "", re.M)
+        for module in (entries, known, book, erasing, waiting)
+        for row in re.findall(r"^\| (`\w.*?) \|", module.__doc__ or "", re.M)
+        for kind in re.findall(r"`(\w)`", row)
     }
     assert documented == rotate_known.KINDS
 
 
-@pytest.mark.parametrize("key", [b"i%s", b"s%s\0session\0customer:1", b"dcustomer:1\0%s", b"k%s\0customer:1", b"a%s"])
+@pytest.mark.parametrize(
+    "key", [b"i%s", b"s%s\0session\0customer:1", b"dcustomer:1\0%s", b"pcustomer:1\0%s", b"k%s\0customer:1", b"a%s"]
+)
 def test_keys_of_identify_are_renamed(key: bytes) -> None:
-    record = known.Record(above={OLD: known.Edge(1)}, joined=OLD, parted={OLD: "o1"})
+    record = remembered.blank()
+    record.above, record.joined, record.parted = {OLD: remembered.Edge(1)}, OLD, {OLD: "o1"}
+    record.public = remembered.Tally({OLD: remembered.Edge(2)}, links=1)
     new, value = rotate_known.renamed(key % OLD.encode(), records.encode(record), RENAMING)
     assert new == key % NEW.encode()
-    assert known.decode_record(value) == known.Record(above={NEW: known.Edge(1)}, joined=NEW, parted={NEW: "o1"})
+    after = remembered.blank()
+    after.above, after.joined, after.parted = {NEW: remembered.Edge(1)}, NEW, {NEW: "o1"}
+    after.public = remembered.Tally({NEW: remembered.Edge(2)}, links=1)
+    assert remembered.decode_record(value) == after
+
+
+def test_what_identify_could_not_finish_is_renamed_and_begun_anew() -> None:
+    page = records.encode((f"d\0{OLD}", False, True))
+    assert rotate_known.renamed(b"v" + OLD.encode(), page, RENAMING) == (
+        b"v" + NEW.encode(),
+        records.encode(("", False, True)),
+    )
+    chore = forgetting.Chore([1, 1], [True], 5, place="d", after=OLD)
+    key, value = rotate_known.renamed(b"j" + OLD.encode() + b"\0o1", records.encode(chore), RENAMING)
+    assert key == b"j" + NEW.encode() + b"\0o1"
+    assert forgetting.decode_chore(value) == forgetting.Chore([1, 1], [True], 5)
+    key, value = rotate_known.renamed(b"c" + OLD.encode(), records.encode([FIRST.seal(OLD)]), RENAMING)
+    assert (key, value) == (b"c" + NEW.encode(), records.encode([SECOND.seal(NEW)]))
+    waiting_record = b"r" + bytes(16)
+    said = Evidence("customer:1", OLD, 1, "", "shop", "e")
+    key, value = rotate_known.renamed(waiting_record, messages.encode(said), RENAMING)
+    assert (key, messages.decode_said(value)) == (waiting_record, Evidence("customer:1", NEW, 1, "", "shop", "e"))
 
 
 def test_erasures_of_identify_are_found_by_the_new_seal() -> None:
-    erasure = records.encode(known.Erasure(5, True, 1))
+    erasure = records.encode(remembered.Erasure(5, True, 1))
     assert rotate_known.renamed(b"z" + FIRST.seal(OLD), erasure, RENAMING) == (b"z" + SECOND.seal(NEW), erasure)
     plain = b"z" + FIRST.seal("customer:1")
     assert rotate_known.renamed(plain, erasure, RENAMING) == (plain, erasure)

@@ -8,21 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.identity import (
-    Caps,
-    Edges,
-    Facts,
-    Link,
-    Outcome,
-    assign,
-    check,
-    ranks,
-    reassign,
-    same,
-    settle,
-)
+from pipeline.domain.caps import Caps
+from pipeline.domain.identity import Edges, Facts, Link, Outcome, check, ranks, same, settle
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED, Assignment
+from pipeline.domain.spreading import assign, reassign
 from tests.oracle import strangers, truth
 from tests.strategies import worlds
 
@@ -159,11 +149,12 @@ class Growing:
         # Sessions may be left out where there is one stronger identifier alone.
         return Facts(links if len(links) > 1 else {strong: (at, ()) for strong, (at, _) in links.items()})
 
-    def dependents(self, identifier: str) -> list[str]:
-        return []
+    def joined(self, identifier: str) -> str:
+        return ""
 
-    def below(self, strong: str) -> list[str]:
-        return [weak for above, weak in self.edges if above == strong]
+    def below(self, identifier: str, after: str, limit: int, by_orders: bool) -> tuple[list[str], str]:
+        weaker = sorted(weak for above, weak in self.edges if above == identifier and weak > after)
+        return weaker[:limit], weaker[limit - 1] if len(weaker) > limit else ""
 
     def outcome(self, identifier: str) -> Outcome:
         return Outcome(self.assignments.get(identifier, UNASSIGNED))

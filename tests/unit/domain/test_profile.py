@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
 from pipeline.domain import records, rollup, tallies
 from pipeline.domain.interaction import Interaction
-from pipeline.domain.messages import Assigned, Assignment, Evidence, Misfiled, Slice
+from pipeline.domain.messages import Assigned, Assignment, Evidence, Misfiled, Slice, Unsaid
 from pipeline.domain.profile import Step, Work, advance
 from pipeline.domain.records import Held
 from pipeline.domain.rollup import Cell, CellKey
@@ -211,6 +212,46 @@ def test_only_new_sessions_and_earlier_times_are_evidence_again() -> None:
     assert not told("e6", NOON, "s2")
     assert not told("e7", NOON, "")
     assert told("e8", NOON - 2, "")
+
+
+def test_what_a_public_key_says_is_told_apart() -> None:
+    """What it has said once, a trusted source may say again, and the other way round."""
+    state = DictState()
+
+    def told(event_id: str, at: int, session_id: str, public: bool) -> list[bool]:
+        x = made(event_id=event_id, at=at, links=("anonymous:7",), session_id=session_id, public=public, received=-9)
+        return [each.public for each in store(state, x).evidence]
+
+    assert told("e1", NOON, "s1", True) == [True]
+    assert told("e2", NOON + 1, "s1", True) == []
+    assert told("e3", NOON + 2, "s1", False) == [False]
+    assert told("e4", NOON + 3, "s1", False) == told("e5", NOON + 3, "s1", True) == []
+    assert told("e6", NOON + 4, "s2", True) == [True]
+    assert told("e7", NOON + 5, "s2", False) == [False]
+    assert told("e8", NOON - 1, "", False) == [False]
+    assert told("e9", NOON - 1, "", True) == [True]
+
+
+def test_what_was_told_in_an_earlier_layout_counts_as_told_by_trusted_sources() -> None:
+    state = DictState()
+    store(state, made(links=("anonymous:7",)))
+    key = b"pcustomer:1\0lanonymous:7"
+    state.put(key, msgspec.msgpack.encode([NOON, 0]))
+    assert store(state, made(event_id="e2", at=NOON + 1, links=("anonymous:7",))).evidence == []
+    assert store(state, made(event_id="e3", at=NOON + 1, links=("anonymous:7",), public=True)).evidence != []
+
+
+def test_after_all_was_forgotten_all_is_told_again() -> None:
+    state, me = DictState(), "customer:1"
+    links = ("anonymous:7", "device:7")
+    store(state, made(links=links, session_id="s"))
+    again = advance(state, [Unsaid(me, "", NOON + 1, 3)], Rules())
+    assert again.evidence == []  # what is here is from before
+    assert len(store(state, made(event_id="e2", at=NOON + 2, received=2, links=links, session_id="s")).evidence) == 2
+    assert store(state, made(event_id="e3", at=NOON + 3, received=3, links=links, session_id="s")).evidence == []
+    repeated = advance(state, [Unsaid(me, "", NOON + 1, 3)], Rules())
+    assert repeated.evidence == []
+    assert len(advance(state, [Unsaid(me, "", NOON + 1, 5)], Rules()).evidence) == 2  # and what is here by now
 
 
 def test_every_copy_is_evidence() -> None:

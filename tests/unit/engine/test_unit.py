@@ -42,6 +42,8 @@ def test_a_batch_sees_state_and_changes_as_one(
     found = [each for each in unit.scan(prefix) if each[0] != b"\x00meta"]
     assert found == sorted((key, value) for key, value in live.items() if key.startswith(prefix))
     assert all(unit.get(key) == value for key, value in expected.items())
+    for after in live:
+        assert list(unit.scan(prefix, after)) == [each for each in found if each[0] > after]
 
 
 def test_data_and_offset_are_found_again_together(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 
 import msgspec
 
-from pipeline.domain.identity import Caps
+from pipeline.domain.caps import Caps
 from pipeline.domain.messages import UNASSIGNED, Assignment, Erased, Unsaid
 from pipeline.identify import erasing, recall
 from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, Stage, said, seal

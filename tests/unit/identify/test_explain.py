@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.domain.identity import Caps
+from pipeline.domain.caps import Caps
 from pipeline.identify import erasing, explain, orders
-from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, D, Stage, said
+from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, D, Stage, forged, said
 
 
 def rows(stage: Stage, identifier: str, caps: Caps | None = None) -> dict[str, dict[str, Any]]:
@@ -93,6 +93,42 @@ def test_who_stands_alone_says_why() -> None:
     assert ([each["identifier"] for each in found], more) == ([DEVICE], DEVICE)
     found, more = explain.alone(stage.state, 1, more)
     assert ([each["identifier"] for each in found], more) == (["device:2"], "")
+
+
+def test_of_a_forged_crowd_it_says_that_only_what_public_keys_said_does_not_count() -> None:
+    few = Caps(reach=2)
+    stage = Stage(few)
+    stage.handle(said(A, PHONE), *(forged(A, f"anonymous:{n}") for n in range(3)))
+    mine = rows(stage, A, few)
+    assert (mine[A]["rule"], mine[A]["alone"], mine[A]["person"]) == ("own", None, A)
+    assert mine[A]["words"].endswith(
+        "But what public keys say of it does not count, since by that more than 2 weaker identifiers came with it."
+    )
+    assert (mine[PHONE]["person"], mine[PHONE]["evidence"][0]["counts"]) == (A, True)
+    (piece,) = rows(stage, "anonymous:0", few)["anonymous:0"]["evidence"]
+    assert piece["why_not"] == f"there is too much like it from public keys about {A}"
+
+
+def test_a_kiosk_of_a_web_page_stands_alone() -> None:
+    few = Caps(owners=2)
+    stage = Stage(few)
+    stage.handle(*(forged(name, COOKIE) for name in (A, B, C)))
+    kiosk = rows(stage, COOKIE, few)[COOKIE]
+    assert (kiosk["rule"], kiosk["alone"]) == ("alone", "owners")
+    assert {each["why_not"] for each in kiosk["evidence"]} == {"there is too much like it from public keys"}
+
+
+def test_what_was_forgotten_is_not_shown() -> None:
+    few = Caps(owners=2, freed_owners=2)
+    stage = Stage(few)
+    stage.handle(*(said(name, DEVICE, 1, "s") for name in (A, B, C)))
+    stage.free(DEVICE, at=10)
+    stage.free(DEVICE, at=10)
+    stage.handle(said(A, DEVICE, 20, "t"))
+    device = rows(stage, A, few)[DEVICE]
+    assert [(each["from"], each["since"]) for each in device["evidence"]] == [(A, 20)]
+    assert device["words"].startswith(f"It is shared by those who had it before that was forgotten and {A}.")
+    assert (device["candidates"], device["earlier"], device["orders"]) == ([A], None, ["o1", "o2"])
 
 
 def test_the_erased_are_somebody_and_nobody() -> None:

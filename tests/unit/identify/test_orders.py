@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.identity import Caps
+from pipeline.domain.caps import Caps
 from pipeline.domain.messages import UNASSIGNED, Assignment
 from pipeline.identify import recall
 from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, D, Stage, said
@@ -150,18 +150,6 @@ def test_who_stands_alone_has_an_alert_and_can_be_freed() -> None:
     assert alert["closed_at"] == 6
     stage.withdraw("o2")
     assert stage.who(DEVICE) == UNASSIGNED
-
-
-def test_a_kiosk_costs_the_same_however_many_use_it() -> None:
-    stage = Stage(FEW)
-    for n in range(40):
-        stage.handle(said(f"customer:{n}", DEVICE, n, f"s{n}"))
-    record = stage.state.data[b"i" + DEVICE.encode()]
-    stage.handle(*(said(f"customer:{n}", DEVICE, n, f"s{n}") for n in range(40, 80)))
-    assert len(stage.state.data[b"i" + DEVICE.encode()]) == len(record)
-    assert stage.who(DEVICE) == UNASSIGNED
-    assert "cannot be freed" in stage.free(DEVICE).reason
-    assert stage.handle(said("customer:new", DEVICE)) == []
 
 
 def test_a_test_account_takes_nobody_with_it() -> None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.identity import assign, same
+from pipeline.domain.identity import same
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED, Assigned, Assignment, Evidence, decode_message, encode
+from pipeline.domain.spreading import assign
 from pipeline.identify.process import Identify
 from pipeline.identify.records import Cache, Edge, Entry, Record
 from pipeline.topics import EVIDENCE, IDENTITIES, INBOX
@@ -140,6 +141,22 @@ def test_any_order_any_batches_and_restarts_end_where_assign_does(
     assert stage.published.keys() == expected.keys()
     assert all(same(stage.published[name], expected[name]) for name in expected)
     assert stage.versions == list(range(1, len(stage.versions) + 1))
+
+
+def test_a_record_of_the_layout_before_is_read_and_its_edges_count_as_trusted() -> None:
+    """Edges and sessions that were not kept are over every cap, until somebody has them forgotten."""
+    edges = {f"customer:{n}": [n, "shop", "e", "s"] for n in range(20)}
+    stage = Stage()
+    old = [edges, None, 20, 0, 20, "", 0, "", "", "", {}]
+    stage.state.put(b"i" + DEVICE.encode(), msgspec.msgpack.encode(old))
+    stage.handle(said("customer:20", DEVICE, 50))
+    assert len(stage.who(DEVICE).owners) == 21
+    stage.restart()
+    stage.handle(said("customer:21", DEVICE, 60))
+    assert len(stage.who(DEVICE).owners) == 22
+    more = [edges, None, 1_001, 0, 20, "links", 5, "", "", "", {}]
+    stage.state.put(b"i" + PHONE.encode(), msgspec.msgpack.encode(more))
+    assert stage.free(PHONE, at=100).renewed == "all"
 
 
 def test_the_cache_is_bounded() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.domain import records
+from pipeline.domain.messages import Evidence, encode
 from pipeline.domain.orders import Join
+from pipeline.identify.records import Edge, Record, Tally
 from pipeline.privacy.known import Known, Recalled
 from pipeline.privacy.remains import Profiles
 from tests.interactions import HOUR, MINUTE, NOON
@@ -128,3 +130,28 @@ def test_an_order_that_is_kept_for_a_rebuild_names_nobody_who_was_erased() -> No
     assert judge.remaining() == {"order": 1}
     judge.see(0, b"j1", None, 0)
     assert (judge.remaining(), judge.unread) == ({}, 0)
+
+
+def test_what_public_keys_said_and_what_is_not_finished_is_found_too() -> None:
+    scope = Watched().erase(ANNA, AT)
+    edge, later = Edge(AT - 1), Edge(AT + 1)
+    public = Record(layout=1, public=Tally({ANNA: edge}, links=1))
+    said = Evidence(ANNA, COOKIE, AT - 1, "", "shop", "e")
+    for key, value, kind in (
+        (f"i{COOKIE}", public, "edge"),
+        (f"u{COOKIE}\0{ANNA}", edge, "edge"),
+        (f"b{COOKIE}\0{ANNA}", edge, "edge"),
+        (f"t{COOKIE}\0s1", {ANNA: edge}, "session"),
+        (f"p{ANNA}\0{COOKIE}", 1, "edge"),
+        (f"w{ANNA}", 1, "waiting"),
+        (f"j{ANNA}\0o1", 1, "waiting"),
+        ("r1", said, "waiting"),
+    ):
+        known = Known(scope)
+        known.see(0, key.encode(), encode(value) if value is said else records.encode(value), 0)
+        assert known.remaining() == {kind: 1}, key
+    known = Known(scope)
+    known.see(0, f"b{COOKIE}\0{ANNA}".encode(), records.encode(later), 0)
+    known.see(0, f"p{ANNA}\0{COOKIE}".encode(), b"1", 0)
+    known.see(0, f"w{COOKIE}".encode(), b"1", 0)
+    assert known.remaining() == {}
