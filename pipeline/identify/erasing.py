@@ -23,12 +23,12 @@ from pipeline.domain.identity import Outcome
 from pipeline.domain.messages import erased_person, is_erased
 from pipeline.domain.orders import Erase
 from pipeline.domain.recalled import share
-from pipeline.domain.state import Reading
+from pipeline.domain.state import Reading, State
 from pipeline.identify import recall
 from pipeline.identify.entries import KINDS
 from pipeline.identify.forgetting import PAGE, Chore, clear, cut, lives_of
 from pipeline.identify.known import Known
-from pipeline.identify.orders import Book, Ordered, Refused
+from pipeline.identify.orders import FORGOTTEN, Book, Ordered, Refused, find, unname
 from pipeline.identify.records import Erasure
 
 WEAKER_MAX = 4_000  # whole, and shared: more is no person, and would be too much for one transaction
@@ -193,7 +193,7 @@ class Erasing:
             its = known.record(other)
             about += [its.joined_by if its.joined == identifier else "", its.parted.get(identifier, "")]
         for order_id in filter(None, about):
-            if self._book.end(order_id, "somebody it named was erased", forget=True) is not None:
+            if self._book.end(order_id, FORGOTTEN, forget=True) is not None:
                 self.ended.append(order_id)
 
     def _cut(
@@ -249,6 +249,20 @@ def shares(known: Known, ordered: Ordered, person: str) -> Iterator[tuple[str, b
                     if below not in by:
                         by[below] = frozenset()
                         waiting.append(below)
+
+
+def unname_orders(state: State, order_id: str, start: int) -> Iterator[int]:
+    """Let no order that came before an erasure name whom it concerns; yields the number that is next, from `start`.
+
+    Of orders that hold that is done with the erasure itself; others name people too: refused ones, those that were
+    taken back, and whoever was in the way of one that changed somebody else.
+    """
+    concerned, ordered = scope(state, order_id), find(state, order_id)
+    if concerned is None or ordered is None:  # proven already
+        return
+    for number in range(start, ordered.number):
+        unname(state, number, concerned.whole)
+        yield number + 1
 
 
 def finish(known: Known, ordered: Ordered, proof: bytes) -> None:

@@ -11,7 +11,7 @@ withdrawn first. So there are no rings of joins, and nobody can be both joined t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -28,6 +28,7 @@ CHAIN_MAX = 32  # joins one after the other
 CHANGES_MAX = 2_000  # kept with an order: the first half of them, and the last
 CHANGES_BYTES_MAX = 256 * 1024  # of all their names
 RENEWALS_MAX = 100
+FORGOTTEN = "somebody it named was erased"
 KINDS = {Join: "join", Part: "part", Free: "free", Withdraw: "withdraw", Erase: "erase", Unblock: "unblock"}
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -98,6 +99,34 @@ def keep(state: State, ordered: Ordered) -> None:
     """Write an order."""
     state.put(b"o" + ordered.order_id.encode(), _encode(ordered))
     state.put(_place(ordered.number), ordered.order_id.encode())
+
+
+def names(ordered: Ordered, whole: Collection[str]) -> bool:
+    """Whether an order names one of these: in what it said, whom it changed, or why it does not hold."""
+    said = (text for text in ordered.said.values() if isinstance(text, str))
+    told = ((each.identifier, *each.tell) for each in ordered.changed)
+    if not all(map(frozenset(whole).isdisjoint, (said, *told))):
+        return True
+    # A sentence with a name that begins with one of these is taken for theirs: only words are lost.
+    return bool(ordered.reason) and any(each in ordered.reason for each in whole)
+
+
+def unname(state: State, number: int, whole: Collection[str]) -> None:
+    """Let the order with a number name none of these, who were erased.
+
+    One that holds says no more than whom it changed; erasures forget what they said when they are proven.
+    """
+    order_id = state.get(_place(number))
+    ordered = find(state, order_id.decode()) if order_id is not None else None
+    if ordered is None or not names(ordered, whole):
+        return
+    gone = frozenset(whole)
+    ordered.changed = [each for each in ordered.changed if gone.isdisjoint((each.identifier, *each.tell))]
+    ordered.changed_bytes = sum(map(_size, ordered.changed))
+    holds = ordered.state == "accepted" and ordered.kind in ("join", "part", "free", "erase")
+    if not holds and names(ordered, whole):
+        ordered.said, ordered.reason = {}, FORGOTTEN
+    keep(state, ordered)
 
 
 def count(state: Getting) -> int:

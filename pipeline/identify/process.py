@@ -265,6 +265,7 @@ class _Work:
             note(ordered, identifier, version, [identifier])
         for order_id in work.ended:
             self._recall(order_id, None)
+        self.waiting.unnaming[order.order_id] = 1
         seals = [known.seal(each) for each in scope.whole]
         self._recall(order.order_id, recall.erasure(ordered, order.at, order.block, seals))
 
@@ -288,6 +289,15 @@ class _Work:
                 if left <= 0:
                     return
             del chores[name]
+        unnaming = self.waiting.unnaming
+        for order_id in sorted(unnaming):
+            for number in erasing.unname_orders(self.known.state, order_id, unnaming[order_id]):
+                unnaming[order_id] = number
+                left -= 1
+                yield
+                if left <= 0:
+                    return
+            del unnaming[order_id]
 
     def close(self) -> None:
         """The end of the batch: keep what is left, and ask for another one where something is."""
@@ -299,7 +309,7 @@ class _Work:
         waiting.order_id = self._ordered.order_id if self._ordered is not None else ""
         waiting.write()
         known.counters.at = self.at if known.counters.waiting else 0
-        if self._spread or waiting.records or waiting.chores:
+        if self._spread or waiting.records or waiting.chores or waiting.unnaming:
             crowded = len(self._spread.looks) > self._stage.bounds.waiting
             batch.ask_again(hold=bool(waiting.records) or crowded)
         for unsaid in known.unsaid.values():

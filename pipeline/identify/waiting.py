@@ -5,6 +5,7 @@
 | `w` identifier | `1` or `0`: it is to be looked at, because of what somebody ordered or not |
 | `v` identifier | `Page`: those below it are to be looked at |
 | `j` identifier NUL order_id | `Chore`: what is from before a time is to be taken away from around it |
+| `f` order_id | of an erasure: the number of the order that is next to forget whom it named |
 | `r` number, time (8 bytes each) | a record of the log that waits behind an order, as it came |
 | `g` | the order whose effect is still spreading |
 """
@@ -22,6 +23,7 @@ from pipeline.identify.records import Counters
 
 _UNDER_WAY = b"g"
 _encode = msgspec.msgpack.Encoder().encode
+_decode_number = msgspec.msgpack.Decoder(int).decode
 _decode_page = msgspec.msgpack.Decoder(tuple[str, bool, bool]).decode
 
 
@@ -39,6 +41,7 @@ class Waiting:
         """Fills `spread`. Where nothing waits, nothing is read."""
         self.records: list[Waits] = []
         self.chores: dict[str, Chore] = {}  # identifier NUL order_id
+        self.unnaming: dict[str, int] = {}  # order_id of an erasure → number of the order that is next
         self.order_id = ""  # the order whose effect is still spreading
         self._state = state
         self._counters = counters
@@ -49,7 +52,7 @@ class Waiting:
 
     def _read(self) -> None:
         state, spread = self._state, self._spread
-        for kind in (b"w", b"v", b"j", b"r"):
+        for kind in (b"w", b"v", b"j", b"f", b"r"):
             self._written.update(state.scan(kind))
         for key, value in self._written.items():
             kind, name = key[:1], key[1:]
@@ -59,6 +62,8 @@ class Waiting:
                 spread.open(name.decode(), Page(*_decode_page(value)))
             elif kind == b"j":
                 self.chores[name.decode()] = decode_chore(value)
+            elif kind == b"f":
+                self.unnaming[name.decode()] = _decode_number(value)
             else:
                 self.records.append(Waits(int.from_bytes(name[8:]), value))
         under_way = state.get(_UNDER_WAY)
@@ -75,6 +80,8 @@ class Waiting:
             left[b"v" + identifier.encode()] = _encode(tuple(page))
         for identifier, chore in self.chores.items():
             left[b"j" + identifier.encode()] = _encode(chore)
+        for order_id, number in self.unnaming.items():
+            left[b"f" + order_id.encode()] = _encode(number)
         for number, record in enumerate(self.records):
             left[b"r" + number.to_bytes(8) + record.timestamp.to_bytes(8)] = record.value
         if self.order_id:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pipeline.domain.messages import UNASSIGNED, Evidence, decode_said
-from pipeline.identify import recall
+from pipeline.identify import orders, recall
 from pipeline.identify.entries import BELOW, MORE, SESSIONS
 from pipeline.identify.orders import Ordered
 from pipeline.identify.records import Edge, decode_edge, decode_record, decode_session
@@ -21,7 +21,7 @@ from pipeline.privacy.remains import Judge, Unread, names
 from pipeline.privacy.scope import Scope
 from pipeline.topics import IDENTIFY_CHANGELOG, IDENTITY_ORDERS
 
-_NAMELESS = frozenset((b"z", b"n", b"q", b"g", b"c"))  # seals, counters, order ids, who shared with the erased
+_NAMELESS = frozenset((b"z", b"n", b"q", b"f", b"g", b"c"))  # seals, counters, order ids, who shared with the erased
 _EDGES = frozenset(each.encode() for each in MORE)
 _SESSIONS = frozenset(each.encode() for each in SESSIONS)
 _MARKS = frozenset(each.encode() for each in BELOW)
@@ -121,9 +121,7 @@ class Known(Judge):
         ordered = _decode_order(value)
         if ordered.number >= self._scope.number:
             return ""
-        said = {text for text in ordered.said.values() if isinstance(text, str)}
-        changed = {each.identifier for each in ordered.changed}.union(*(each.tell for each in ordered.changed))
-        return "" if self._scope.whole.isdisjoint(said | changed) else "order"
+        return "order" if orders.names(ordered, self._scope.whole) else ""
 
     def remaining(self) -> dict[str, int]:
         """See Judge."""

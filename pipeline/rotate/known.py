@@ -60,7 +60,7 @@ def _seals(value: bytes, renaming: Renaming) -> bytes:
 _KEYS: dict[bytes, Callable[[bytes, Renaming], bytes]] = {
     **dict.fromkeys((b"i", b"u", b"b", b"s", b"t", b"d", b"p", b"k", b"a", b"w", b"v", b"j", b"c"), _texts),
     b"z": _seal,
-    **dict.fromkeys((b"n", b"o", b"q", b"e", b"r", b"g"), _same),  # their keys are numbers and the ids of orders
+    **dict.fromkeys((b"n", b"o", b"q", b"e", b"f", b"r", b"g"), _same),  # their keys are numbers and the ids of orders
 }
 #: And its value, where that is not MessagePack with texts in it.
 _VALUES: dict[bytes, Callable[[bytes, Renaming], bytes]] = {b"v": _page, b"j": _chore, b"c": _seals}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import msgspec
 
 from pipeline.domain.caps import Caps
 from pipeline.domain.messages import UNASSIGNED, Assignment, Erased, Unsaid
 from pipeline.identify import erasing, recall
+from pipeline.identify.orders import find
+from pipeline.identify.process import BOUNDS
 from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, Stage, said, seal
 
 
@@ -49,6 +52,42 @@ def test_afterwards_nothing_names_them() -> None:
         assert stage.holds(name) == [], name
     assert stage.orders["o1"] is stage.orders["o2"] is None
     assert b"customer" not in (stage.orders["o3"] or b"")
+
+
+def test_no_order_names_them_whatever_came_of_it() -> None:
+    stage = couple()
+    stage.handle(said(C, PHONE, 9))
+    taken_back = stage.join(EMAIL, A)
+    assert stage.join(EMAIL, A).state == "refused"
+    stage.withdraw(taken_back.order_id)
+    assert "customer:a" in stage.join(A, A).reason
+    assert stage.erase(COOKIE).reason == f"{COOKIE} is {A}: erase that person."
+    other = stage.part(PHONE, B)  # the phone is A's, too: she was told
+    assert len(stage.holds(A)) > 6
+    erased = stage.erase(A)
+    assert len(stage.batches) == 1
+    stage.finish(erased.order_id)
+    for name in (A, COOKIE):
+        assert stage.holds(name) == [], name
+    after = find(stage.state, other.order_id)
+    assert after is not None
+    assert (after.state, after.said["person"], after.changed) == ("accepted", B, [])
+
+
+def test_many_orders_forget_whom_they_named_a_part_at_a_time() -> None:
+    stage = Stage(bounds=replace(BOUNDS, chores=10))
+    stage.handle(said(A, COOKIE, 5))
+    for _ in range(25):
+        assert stage.join(A, A).state == "refused"
+    erased = stage.erasing(A)
+    stage.start(erased)
+    assert stage.batches[-1].again
+    stage.restart()
+    assert len([key for key in stage.holds(A) if key[:1] == b"o"]) == 16  # and the erasure itself
+    stage.rest()
+    assert [key for key in stage.holds(A) if key[:1] == b"o"] == [b"o" + erased.order_id.encode()]
+    stage.finish(erased.order_id)
+    assert stage.holds(A) == []
 
 
 def test_older_evidence_does_not_come_back_and_newer_starts_afresh() -> None:
