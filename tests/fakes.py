@@ -65,7 +65,7 @@ class FakeBatch(DictState):
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         if self._keys is None:
             self._keys = sorted(self.data)
-        start = bisect_left(self._keys, after + b"\0" if after else prefix)
+        start = bisect_left(self._keys, max(prefix, after + b"\0") if after else prefix)
         below = prefix.rstrip(b"\xff")
         end = bisect_left(self._keys, below[:-1] + bytes([below[-1] + 1])) if below else len(self._keys)
         return ((key, self.data[key]) for key in self._keys[start:end] if key in self.data)

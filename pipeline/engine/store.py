@@ -66,7 +66,7 @@ class Store:
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """All under a prefix in key order; of keys behind `after` only, where that is given."""
         cursor = self._db.iter()
-        cursor.seek(after + b"\x00" if after else prefix)
+        cursor.seek(max(prefix, after + b"\x00") if after else prefix)
         while cursor.valid():
             key = cursor.key()
             if not key.startswith(prefix):
