@@ -220,6 +220,7 @@ def _run(name: str, parent: int, settings: Settings) -> None:
     if parent:
         # Stages are made to be killed at any moment; what stores for them ends in order.
         process.die_with(parent, signal.SIGTERM if kind in ("broker", "clickhouse") else signal.SIGKILL)
+        process.give_way(kind)
     logs.configure(name, settings)
     importlib.import_module(PROCESSES[kind]).run(settings)
 

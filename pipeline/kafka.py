@@ -7,6 +7,7 @@ commit by themselves. Whoever makes a client starts and closes it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -70,6 +71,28 @@ def consumer(settings: Settings, *topics: str, group: str | None, **changes: Any
         "heartbeat_interval_ms": 1_000,
     }
     return AIOKafkaConsumer(*topics, **{**options, **changes})
+
+
+def space_fetches(consumer: AIOKafkaConsumer, apart_s: float) -> None:
+    """Let a started consumer ask each broker at most every `apart_s`.
+
+    aiokafka names all its partitions in each request, a hundred of them, and asks again as soon as one record has come:
+    at a thousand records a second that keeps the broker, and the loop here, busy with requests. Who waits for the
+    first record has it at once all the same, where the broker holds an empty answer for longer than that.
+    """
+    fetcher = consumer._fetcher
+    fetch = fetcher._proc_fetch_request
+    last_at: dict[int, float] = {}  # broker → when it was asked, on the monotonic clock
+
+    async def spaced(assignment: Any, node_id: int, request: Any) -> Any:
+        try:
+            await asyncio.sleep(max(0.0, last_at.get(node_id, 0.0) + apart_s - time.monotonic()))
+        except asyncio.CancelledError:
+            return False  # as aiokafka's own: it cancels its requests when it closes, and waits for each
+        last_at[node_id] = time.monotonic()
+        return await fetch(assignment, node_id, request)
+
+    fetcher._proc_fetch_request = spaced
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:

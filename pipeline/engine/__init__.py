@@ -19,6 +19,9 @@ Decisions
 - 2026-11-24 What other profiles say through the inbox does not wait for the next batch of sources: a login is four
   transactions in a row (stitch, identify, stitch of the visitor, stitch of the customer), and each waited its 50 ms.
   From 70 to 45 ms without load; under load it costs nothing that could be measured.
+- 2026-11-27 The consumer asks the broker at most every 20 ms (`kafka.space_fetches`). It had asked again with every
+  record, naming a hundred partitions each time. On a machine that had no processor time left at a thousand events a
+  second, the 99th percentile until visible went from 1.1 to 0.4–0.7 s with it.
 - 2026-11-23 A standby copy says when its owner wrote the newest change in it, not when the copy was read: while the
   owner is away a copy that has all there is is still old.
 """

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from mode import Service
 
+from pipeline import kafka
 from pipeline.engine.assignor import make_assignor
 from pipeline.engine.batch import Unit
 from pipeline.engine.ending import ended
@@ -99,6 +100,7 @@ class Engine(Service):  # type: ignore[misc]  # mode is untyped
         )
         self._consumer.subscribe(list(spec.inputs), listener=_Listener(self))
         await self._consumer.start()
+        kafka.space_fetches(self._consumer, limits.fetch_interval_s)
         self._watch_heartbeats()
 
     def _watch_heartbeats(self) -> None:

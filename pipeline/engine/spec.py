@@ -18,6 +18,7 @@ class Limits:
     inbox_interval_s: float = 0.01  # the same when the inbox alone is waiting
     inbox_lag_records: int = 4_000  # sources pause while the inbox is further behind
     fetch_partition_bytes: int = 512 * 1024  # prefetched of each topic partition
+    fetch_interval_s: float = 0.02  # between two requests to a broker; with each comes what has gathered meanwhile
     poll_wait_ms: int = 100  # how long the broker holds an empty fetch
     session_timeout_ms: int = 6_000
     heartbeat_ms: int = 500

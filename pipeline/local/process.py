@@ -6,6 +6,7 @@ from `$HOME/run/processes.json`).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -14,10 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.settings import REPO, Settings
 
 STDERR_BYTES_MAX = 20 * 1024 * 1024
+#: They work in large blocks, and on many threads at once; a call that rings is answered from what stitch holds.
+PATIENT = frozenset({"clickhouse", "store", "alert", "shop"})
+PATIENT_NICE = 10
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,6 +62,17 @@ def die_with(parent: int, how: signal.Signals) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(how), 0, 0, 0)
         if os.getppid() != parent:  # it ended before we asked
             sys.exit(f"The stack that started this process ({parent}) has ended.")
+
+
+def give_way(kind: str) -> None:
+    """Where the machine has more to do than it can, what nobody waits for within the second comes last."""
+    if kind not in PATIENT:
+        return
+    os.nice(PATIENT_NICE)
+    # Linux shares the processor out among sessions first, and each of our processes has one of its own.
+    group = Path("/proc/self/autogroup")
+    with contextlib.suppress(OSError):  # there is none everywhere: then the line above is enough
+        group.write_text(str(PATIENT_NICE))
 
 
 def wait_until(condition: Callable[[], bool], child: Child, settings: Settings, timeout_s: float) -> None:

@@ -27,6 +27,7 @@ SHOWN_MAX = 50
 LASTS_MS_MAX = 2 * 3_600_000  # so long after it rang, what else happens in its session is looked at
 #: With more calls under way than this, it is cheaper to decode every entry than to look for their sessions in it.
 SOUGHT_MAX = 128
+SEEK_EVERY_MS = 1_000  # calls of which no end is heard are over some time, and too many may be no more
 
 _NAMING = "identified"
 _MARKS = tuple(each.encode() for each in (*PHASES, _NAMING))
@@ -73,7 +74,7 @@ class Calls:
         self.changed = Signal()
         self._calls: OrderedDict[str, Call] = OrderedDict()
         self._early: OrderedDict[str, Call] = OrderedDict()  # named, before it rang: partitions are read as they come
-        self._sought: tuple[bytes, ...] | None = ()  # sessions under way, in UTF-8; None: too many
+        self._sought: set[bytes] | None = set()  # sessions under way, in UTF-8; None: too many
         self._sought_until = 0  # ms: then it is time to look which are over
 
     def see(self, entry: dict[str, Any], now_ms: int) -> None:
@@ -94,7 +95,7 @@ class Calls:
             return
         if call != known:
             _put(self._calls, call, CALLS_MAX)
-            self._seek(now_ms)
+            self._seek_also(call)
             self.changed.fire()
 
     def _hear(self, session: str, entry: dict[str, Any]) -> None:
@@ -121,12 +122,23 @@ class Calls:
             self._seek(now_ms)
         return self._sought is None or any(session in entry for session in self._sought)
 
+    def _seek_also(self, call: Call) -> None:
+        """Calls begin and end by the dozen in a second: all of them are gone through only now and then."""
+        if self._sought is None:
+            return
+        if call.phase == 2:
+            self._sought.discard(call.session_id.encode())
+        else:
+            self._sought.add(call.session_id.encode())
+            if len(self._sought) > SOUGHT_MAX:
+                self._sought = None
+
     def _seek(self, now_ms: int) -> None:
         since = now_ms - LASTS_MS_MAX
         under_way = (each for each in reversed(self._calls.values()) if each.phase < 2 and each.rang_at > since)
-        sessions = tuple(each.session_id.encode() for each in islice(under_way, SOUGHT_MAX + 1))
+        sessions = {each.session_id.encode() for each in islice(under_way, SOUGHT_MAX + 1)}
         self._sought = sessions if len(sessions) <= SOUGHT_MAX else None
-        self._sought_until = now_ms + RINGING_MS_MAX
+        self._sought_until = now_ms + SEEK_EVERY_MS
 
     def whose(self, session: str, identifier: str) -> str:
         """Who calls in that session, where it is the call of this identifier; else the identifier itself."""

@@ -17,6 +17,7 @@ from pipeline.settings import Settings
 from pipeline.wire import Codec, WireError
 
 FETCH_RECORDS_MAX = 2_000
+FETCH_INTERVAL_S = 0.05
 FETCH_WAIT_MS = 1_000  # the broker answers at once when there is something
 #: Further behind than this, the calls' reader jumps to the last minutes: nothing older can still ring.
 BEHIND_RECORDS_MAX = 20_000
@@ -42,6 +43,7 @@ async def follow_calls(settings: Settings, codec: Codec, registry: Registry, cal
     """Feed the calls from the timelines' last minutes on, for ever."""
     consumer = kafka.consumer(settings, group=None, client_id="serve", fetch_max_wait_ms=FETCH_WAIT_MS)
     await consumer.start()
+    kafka.space_fetches(consumer, FETCH_INTERVAL_S)
     try:
         parts = [TopicPartition(topics.TIMELINES.name, number) for number in range(settings.partitions)]
         consumer.assign(parts)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from aiokafka import ConsumerRecord
 from clickhouse_connect.driver.exceptions import Error
 
-from pipeline import keys, logs, metrics, wire
+from pipeline import kafka, keys, logs, metrics, wire
 from pipeline.domain.renaming import NOTHING_RENAMED, Renaming
 from pipeline.registry import Registry
 from pipeline.settings import Settings
@@ -35,7 +35,7 @@ GC_THRESHOLD = 200_000  # new objects; Python's own is 700
 REPEAT_LOG_S = 30.0  # while ClickHouse stays away
 
 #: What people look at within the second, and what dashboards read.
-FRESH, STEADY = Limits(pace_s=0.2), Limits(pace_s=1.0)
+FRESH, STEADY = Limits(pace_s=0.5), Limits(pace_s=1.0)
 LIMITS = dict.fromkeys((rows.CUSTOMER_SCORES.name, rows.TOUCHPOINT_SCORES.name, rows.TALLIES.name), STEADY)
 
 _log = logs.get("store")
@@ -201,6 +201,7 @@ async def _serve(settings: Settings) -> None:
     rewinding = Rewinding(consumer)
     consumer.subscribe([table.topic for table in rows.TABLES], listener=rewinding)
     await consumer.start()
+    kafka.space_fetches(consumer, reader.FETCH_INTERVAL_S)
     outlets = {table.name: Outlet(table, opener(table), stop) for table in rows.TABLES}
     try:
         async with asyncio.TaskGroup() as pumps:

@@ -52,6 +52,9 @@ class Batch:
         self.bytes += sum(len(each.value or b"") for each in records)
 
 
+FETCH_INTERVAL_S = 0.1  # between two requests to a broker: nothing is stored more often
+
+
 def consumer_for(settings: Settings) -> AIOKafkaConsumer:
     """The consumer that all tables share; subscribe it with a `Rewinding`, then start it."""
     return kafka.consumer(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import replace
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from pipeline import kafka
@@ -111,3 +113,37 @@ async def test_what_is_not_committed_is_not_read(stack: Stack) -> None:
     record = await consumer.getone()
     await consumer.stop()
     assert record.value == b"committed"
+
+
+async def test_a_consumer_whose_requests_are_spaced_has_the_first_record_at_once_and_the_others_together(
+    stack: Stack,
+) -> None:
+    apart_s, count = 1.0, 30
+    mine = topic(partitions=1)
+    await kafka.create_topics(stack.settings, [mine])
+    producer, consumer = (
+        kafka.producer(stack.settings),
+        kafka.consumer(stack.settings, group=None, fetch_max_wait_ms=5_000),
+    )
+    await producer.start()
+    await consumer.start()
+    try:
+        kafka.space_fetches(consumer, apart_s)
+        consumer.assign([TopicPartition(mine.name, 0)])
+        await consumer.seek_to_beginning()
+        began = time.monotonic()
+        await producer.send_and_wait(mine.name, b"first", partition=0)
+        fetches = [[each.value for each in (await consumer.getmany(timeout_ms=20_000))[TopicPartition(mine.name, 0)]]]
+        assert time.monotonic() - began < apart_s
+        for number in range(count):
+            await producer.send_and_wait(mine.name, str(number).encode(), partition=0)
+        while sum(map(len, fetches)) <= count:
+            fetches += [
+                [each.value for each in found] for found in (await consumer.getmany(timeout_ms=20_000)).values()
+            ]
+        took_s = time.monotonic() - began
+    finally:
+        await consumer.stop()
+        await producer.stop()
+    assert [value for each in fetches for value in each] == [b"first", *(str(n).encode() for n in range(count))]
+    assert len(fetches) <= 2 + took_s / apart_s

@@ -7,6 +7,7 @@ import inspect
 import aiokafka.producer.sender
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from faust.app.base import BootStrategy
@@ -29,3 +30,10 @@ def test_heartbeats_and_back_off_are_where_the_engine_looks() -> None:
     assert "_coordinator" in AIOKafkaConsumer.__init__.__code__.co_names
     assert isinstance(aiokafka.producer.sender.BACKOFF_OVERRIDE, float)
     assert {"assign", "metadata", "on_assignment"} <= set(dir(AbstractPartitionAssignor))
+
+
+def test_a_consumer_asks_where_its_requests_are_spaced() -> None:
+    assert list(inspect.signature(Fetcher._proc_fetch_request).parameters) == [
+        *("self", "assignment", "node_id", "request")
+    ]
+    assert "_proc_fetch_request" in Fetcher._fetch_requests_routine.__code__.co_names
