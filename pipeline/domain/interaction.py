@@ -10,6 +10,8 @@ with tens of thousands of them alive it would look often.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 CHANNELS = ("web", "mobile", "phone", "in_store", "chat", "message", "partner")
@@ -19,6 +21,9 @@ PUBLIC_LATER = 1 << 52
 
 #: Strongest first. An event is filed under the first of these that it carries.
 NAMESPACES = ("customer", "loyalty", "email", "phone", "anonymous", "device")
+
+#: Milliseconds since 1970. Decoding holds whatever comes through a topic of ours to what a clock may say.
+Ms = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,9 +53,9 @@ class Interaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     channel: str
     type: str
     touchpoint: str
-    occurred_at: int  # corrected by received_at − sent_at, at most 5 minutes ahead of the broker's time
-    occurred_at_sent: int  # as the source said it: the same in every copy, so it may be part of a key
-    received_at: int  # the copy with the smallest one counts, see `precedence`
+    occurred_at: Ms  # corrected by received_at − sent_at, at most 5 minutes ahead of the broker's time
+    occurred_at_sent: Ms  # as the source said it: the same in every copy, so it may be part of a key
+    received_at: Ms  # the copy with the smallest one counts, see `precedence`
     digest: int  # 63 bits of the content: decides between copies received in the same millisecond
     session_id: str = ""
     goal: str = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -228,6 +228,7 @@ def test_what_is_too_large_to_be_set_aside_whole_is_cut() -> None:
 
 
 @given(st.binary(max_size=200), st.sampled_from(("interactions.web", INBOX.name)))
+@example(b"\x00\x00\xcf\x80", INBOX.name)  # a time of more than 63 bits
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_bytes_come_end_in_one_place(data: bytes, topic: str) -> None:
     mangled = bytearray(event().value or b"") if topic != INBOX.name else bytearray(messages.encode(Misfiled(made())))
