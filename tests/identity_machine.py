@@ -419,7 +419,11 @@ class Streaming(Machine):
         """Nobody inherits anything: the story, in which nobody is erased, says what is whose without it."""
         self._take_accepted()
         unerased = self.story.truth(NAMES, SIZES[0], Rules().age_ms).timelines
-        without = {(name, (x.identifier, *x.event)) for name, shown in unerased.items() for x in shown}
+        # Who is somebody else's without any erasure may be a person of their own, where that is only said of before it.
+        persons = {name: self.story.who_is_who().person(name) for name in NAMES}
+        without = {
+            (name, (x.identifier, *x.event)) for name in NAMES for x in unerased.get(persons[name] or name, ())
+        } | {(name, (x.identifier, *x.event)) for name, shown in unerased.items() for x in shown}
         shown = [(name, x) for name in NAMES for x in self.network.view(name) if x.identifier != name]
         for order, had, there in self.quiet:
             gained = {

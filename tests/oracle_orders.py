@@ -97,6 +97,7 @@ class Story:
         why = _VERDICTS[type(order)](self, order)
         if not why:
             self._holding[order.order_id] = order
+            self._note_stuck()  # what public keys said of who was erased is a nameless owner's, and trusted
         return why
 
     def take(self, order: Order) -> None:

@@ -157,9 +157,9 @@ class Doing:
         if public not in chore.kinds:
             return
         if not chore.after:
+            # All of these few at once: whoever goes on later has to know that they are done.
             for strong in list(known.entry(me).side(public).above):
                 self._take(strong, me, public)
-                yield 1
         while page := list(islice(known.more(me, public, chore.after), PAGE)):
             for strong, _ in page:
                 chore.after = strong
