@@ -346,6 +346,9 @@ def test_it_says_when_data_is_behind_or_away_and_comes_back(desk: Desk, page: Pa
 def test_a_lost_connection_comes_back_by_itself(desk: Desk, page: Page) -> None:
     known(desk)
     search(page, PHONE)
+    expect(
+        page.get_by_role("heading", name="Ada Lovelace")
+    ).to_be_visible()  # and not the page before, which is live too
     state = page.locator("#state")
     expect(state).to_have_text("Live")
     desk.happen(http="stop")
