@@ -11,15 +11,10 @@ WITH
         2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963,
         2.079614, 2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407][n - 1], 1.959963984540054) AS quantile_95,
     (n, total, squares) -> quantile_95(n) * sqrt(greatest(squares - total * total / n, 0) / (n - 1) / n) AS margin_95,
-    (green, yellow, x) -> multiIf(
-        green > yellow AND x >= green OR green < yellow AND x <= green, 'green',
-        green > yellow AND x >= yellow OR green < yellow AND x <= yellow, 'yellow',
-        'red'
-    ) AS band,
+    (sign, green, yellow, x) -> multiIf(sign * x >= sign * green, 'green', sign * x >= sign * yellow, 'yellow', 'red') AS band,
     hours -> multiIf(hours = 1, 'hour', hours > 24 AND hours % 24 = 0, concat(toString(intDiv(hours, 24)), ' days'), concat(toString(hours), ' hours')) AS long,
     n -> trimLeft(reverse(replaceRegexpAll(reverse(toString(n)), '([0-9][0-9][0-9])', '\\1,')), ',') AS grouped,
-    (green, yellow) -> toUInt8(least(greatest(2 - floor(log10(abs(green - yellow))), 0), 6)) AS places,
-    (green, yellow, x) -> toString(if(green > yellow, floor(x, places(green, yellow)), ceil(x, places(green, yellow))) + 0) AS number
+    (sign, places, x) -> ifNull(toString(sign * floor(sign * x, places) + 0), '') AS number
 SELECT
     d.touchpoint AS touchpoint,
     d.name AS name,
@@ -54,6 +49,8 @@ FROM
         t.touchpoint AS touchpoint, t.name AS name, t.owner AS owner, t.deputy AS deputy, t.layer AS layer, t.measure AS measure,
         t.when_red AS when_red, t.since AS since,
         t.measure = 'score' AS scored,
+        if(t.green > t.yellow, 1, -1) AS sign,  -- of what is better
+        toUInt8(least(greatest(2 - floor(log10(abs(t.green - t.yellow))), 0), 6)) AS places,
         coalesce(if(scored, s.n, o.n), 0) AS n,
         if(n = 0, NULL, if(scored, s.value, o.value)) AS value,
         greatest(t.n_min, 2) AS enough,
@@ -61,16 +58,16 @@ FROM
         -- (greatest and least pass over nulls.)
         multiIf(margin IS NULL, NULL, scored, greatest(value - margin, 0), value - margin) AS low,
         multiIf(margin IS NULL, NULL, scored, least(value + margin, 100), value + margin) AS high,
-        if(low IS NULL, '', band(t.green, t.yellow, low)) AS band_low,
-        if(high IS NULL, '', band(t.green, t.yellow, high)) AS band_high,
+        if(low IS NULL, '', band(sign, t.green, t.yellow, low)) AS band_low,
+        if(high IS NULL, '', band(sign, t.green, t.yellow, high)) AS band_high,
         if(scored, s.kinds, 1) AS kinds,
         -- In words.
         long(t.hours) AS long_,
         grouped(enough) AS least_,
         concat(grouped(n), if(n = 1, ' piece of evidence', ' pieces of evidence')) AS pieces,
-        ifNull(number(t.green, t.yellow, value), '') AS value_,
-        ifNull(number(t.green, t.yellow, low), '') AS low_,
-        ifNull(number(t.green, t.yellow, high), '') AS high_,
+        number(sign, places, value) AS value_,
+        number(sign, places, low) AS low_,
+        number(sign, places, high) AS high_,
         concat('green ', if(t.green > t.yellow, 'from ', 'up to '), toString(t.green), ', yellow ', if(t.green > t.yellow, 'from ', 'up to '), toString(t.yellow)) AS rule
     FROM
     (

@@ -40,10 +40,9 @@ FROM
         sum(ifNull(e.emotion, 0)) AS emotion_sum,
         sum(pow(ifNull(e.emotion, 0), 2)) AS emotion_sum2
     FROM experiences_lately AS e
-    LEFT JOIN (SELECT person, uniqExact(channel) AS channels FROM experiences_lately GROUP BY person) AS p ON p.person = e.person
     ARRAY JOIN arrayConcat(
         [('known', if(match(e.person, '^(customer|loyalty):'), 'known customer', 'not known by name')),
-         ('channels', if(p.channels > 1, 'several channels', 'one channel'))],
+         ('channels', if(person IN (SELECT person FROM experiences_lately GROUP BY person HAVING min(channel) != max(channel)), 'several channels', 'one channel'))],
         arrayFilter(found -> found.2 != '', arrayMap(
             name -> (name, if(e.details[name] != '', e.details[name], e.properties[name])),
             (SELECT texts FROM settings_current WHERE name = 'segments')

@@ -1,16 +1,11 @@
--- A person is at a step where they meet one of its touchpoints; one that belongs to several steps counts in each.
+-- All that a person did at the touchpoints of a journey in the last 28 days: (step, when, whether it says something, score).
+-- A touchpoint that belongs to several steps counts in each. One row per person and journey, so that whoever asks for steps
+-- and ways between them reads the interactions once.
 CREATE OR REPLACE VIEW steps_met AS
 SELECT
     i.person AS person,
     s.journey AS journey,
-    s.step AS step,
-    min(i.occurred_at) AS first_at,
-    max(i.occurred_at) AS last_at,
-    arraySort(groupArray(i.occurred_at)) AS times,
-    count() AS interactions,
-    countIf(notEmpty(i.known)) AS experiences,
-    sumIf(arrayAvg(i.known), notEmpty(i.known)) AS score_sum,
-    sumIf(pow(arrayAvg(i.known), 2), notEmpty(i.known)) AS score_sum2
+    groupArray((s.step, i.occurred_at, notEmpty(i.known), if(empty(i.known), 0, arrayAvg(i.known)))) AS met
 FROM
 (
     SELECT
@@ -20,5 +15,5 @@ FROM
     WHERE occurred_at > now64(3) - INTERVAL 28 DAY AND touchpoint IN (SELECT arrayJoin(touchpoints) FROM steps_current)
 ) AS i
 INNER JOIN (SELECT journey, step, arrayJoin(touchpoints) AS place FROM steps_current) AS s ON s.place = i.touchpoint
-GROUP BY i.person, s.journey, s.step
-COMMENT 'Each person at each step of a journey in the last 28 days: when, how often, and how it was.';
+GROUP BY i.person, s.journey
+COMMENT 'Each person on each journey in the last 28 days: at which steps, when, and how it was.';

@@ -8,18 +8,32 @@ SELECT
     e.journey AS journey,
     e.step AS step,
     e.following AS next,
-    countIf(f.person != '') AS persons,
-    countIf(t.person != '' AND t.last_at >= f.first_at) AS went_on,
-    mean(persons, went_on) AS went_on_share,
-    if(persons = 0, NULL, greatest(wilson_middle(persons, went_on) - wilson_margin(persons, went_on), 0)) AS went_on_low,
-    if(persons = 0, NULL, least(wilson_middle(persons, went_on) + wilson_margin(persons, went_on), 1)) AS went_on_high,
-    if(went_on = 0, NULL, quantileExactIf(0.5)(
-        dateDiff('millisecond', f.first_at, arrayFirst(at -> at >= f.first_at, t.times)) / 1000, t.person != '' AND t.last_at >= f.first_at
-    )) AS median_s
+    m.persons AS persons,
+    m.went_on AS went_on,
+    mean(m.persons, m.went_on) AS went_on_share,
+    if(m.persons = 0, NULL, greatest(wilson_middle(m.persons, m.went_on) - wilson_margin(m.persons, m.went_on), 0)) AS went_on_low,
+    if(m.persons = 0, NULL, least(wilson_middle(m.persons, m.went_on) + wilson_margin(m.persons, m.went_on), 1)) AS went_on_high,
+    if(m.went_on = 0, NULL, m.median_s) AS median_s
 FROM (SELECT journey, step, arrayJoin(next) AS following FROM steps_current) AS e
-LEFT JOIN steps_met AS f ON f.journey = e.journey AND f.step = e.step
-LEFT JOIN steps_met AS t ON t.person = f.person AND t.journey = e.journey AND t.step = e.following
-GROUP BY e.journey, e.step, e.following
+LEFT JOIN
+(
+    SELECT journey, step, following, count() AS persons, countIf(there) AS went_on, quantileExactIf(0.5)(seconds, there) AS median_s
+    FROM
+    (
+        SELECT
+            journey, way.1 AS step, way.2 AS following,
+            arrayMin(each -> each.2, arrayFilter(each -> each.1 = step, met)) AS first_at,
+            arrayFilter(each -> each.1 = following AND each.2 >= first_at, met) AS later,
+            notEmpty(later) AS there,
+            if(there, dateDiff('millisecond', first_at, arrayMin(each -> each.2, later)) / 1000, 0) AS seconds
+        FROM steps_met
+        INNER JOIN (SELECT journey, groupArray((step, following)) AS ways FROM (SELECT journey, step, arrayJoin(next) AS following FROM steps_current) GROUP BY journey) AS w
+            ON w.journey = steps_met.journey
+        ARRAY JOIN ways AS way
+        WHERE arrayExists(each -> each.1 = way.1, met)
+    )
+    GROUP BY journey, step, following
+) AS m ON m.journey = e.journey AND m.step = e.step AND m.following = e.following
 SETTINGS join_use_nulls = 0
 COMMENT 'Each way from one step of a journey to another in the last 28 days: how many persons took it, and how long it took them.';
 

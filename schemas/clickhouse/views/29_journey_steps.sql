@@ -28,28 +28,29 @@ FROM steps_current AS s
 LEFT JOIN
 (
     SELECT
-        f.journey AS journey,
-        f.step AS step,
+        journey, step,
         count() AS persons,
-        sum(f.interactions) AS interactions,
-        countIf(n.person != '') AS went_on,
-        quantileExactIf(0.5)(n.seconds, n.person != '') AS median_s,
-        sum(f.experiences) AS experiences,
-        sum(f.score_sum) AS score_sum,
-        sum(f.score_sum2) AS score_sum2
-    FROM steps_met AS f
-    LEFT JOIN
+        sum(length(here)) AS interactions,
+        countIf(there) AS went_on,
+        quantileExactIf(0.5)(seconds, there) AS median_s,
+        sum(arrayCount(each -> each.3, here)) AS experiences,
+        sum(arraySum(each -> each.4, here)) AS score_sum,
+        sum(arraySum(each -> each.4 * each.4, here)) AS score_sum2
+    FROM
     (
         SELECT
-            f.person AS person, f.journey AS journey, f.step AS step,
-            min(dateDiff('millisecond', f.first_at, arrayFirst(at -> at >= f.first_at, t.times))) / 1000 AS seconds
-        FROM (SELECT journey, step, arrayJoin(next) AS following FROM steps_current) AS e
-        INNER JOIN steps_met AS f ON f.journey = e.journey AND f.step = e.step
-        INNER JOIN steps_met AS t ON t.person = f.person AND t.journey = e.journey AND t.step = e.following
-        WHERE t.last_at >= f.first_at
-        GROUP BY f.person, f.journey, f.step
-    ) AS n ON n.person = f.person AND n.journey = f.journey AND n.step = f.step
-    GROUP BY f.journey, f.step
+            journey, way.1 AS step, way.2 AS following,
+            arrayFilter(each -> each.1 = step, met) AS here,
+            arrayMin(each -> each.2, here) AS first_at,
+            arrayFilter(each -> has(following, each.1) AND each.2 >= first_at, met) AS later,
+            notEmpty(later) AS there,
+            if(there, dateDiff('millisecond', first_at, arrayMin(each -> each.2, later)) / 1000, 0) AS seconds
+        FROM steps_met
+        INNER JOIN (SELECT journey, groupArray((step, next)) AS ways FROM steps_current GROUP BY journey) AS w ON w.journey = steps_met.journey
+        ARRAY JOIN ways AS way
+        WHERE notEmpty(here)
+    )
+    GROUP BY journey, step
 ) AS m ON m.journey = s.journey AND m.step = s.step
 SETTINGS join_use_nulls = 0
 COMMENT 'Each step of each journey in the last 28 days: how many persons were there, how many went on and how soon, how it was.';

@@ -336,3 +336,20 @@ def test_a_survey_about_a_call_keyed_by_another_identifier_finds_it(client: Clie
     no = {"type": "consent_changed", "consent": {"analysis": False}}
     happened(client, {"identifier": "customer:ans3", "event_id": "no", "ago": 1000, **no})
     assert [row[0] for row in asked(client, sql)] == ["a1", "a2", "a4", "a5"]
+
+
+def test_a_days_queues_read_the_contacts_of_that_day(client: Client) -> None:
+    client.command(
+        """INSERT INTO contacts (occurred_day, identifier, event_id, occurred_at, contact, queue_outcome, version)
+        SELECT toDate(occurred_at), concat('customer:', toString(number % 1000)), toString(number),
+            toDateTime64('2025-01-01 00:00:00', 3, 'UTC') + toIntervalMinute(intDiv(number, 2)) AS occurred_at,
+            'contact', 'answered', 1
+        FROM numbers(200000)"""
+    )
+    sql = """SELECT sum(offered) FROM queue_intervals
+        WHERE interval_start >= '2025-02-01 00:00:00' AND interval_start < '2025-02-02 00:00:00'"""
+    assert asked(client, sql) == [(2880,)]
+    plan = [row[0] for row in asked(client, f"EXPLAIN indexes = 1 {sql}")]
+    start = next(n for n, line in enumerate(plan) if "ReadFromMergeTree" in line and ".contacts)" in line)
+    granules = [line.split("Granules:")[1].split("/") for line in plan[start:] if "Granules:" in line and "/" in line]
+    assert int(granules[-1][0]) * 3 < int(granules[0][1])
