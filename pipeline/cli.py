@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _import(settings, options.kind, options.file)
         case "check":
             _check(settings)
+        case "rescore":
+            _rescore(settings, options)
         case "keys":
             _keys(settings, options.what)
         case _:
@@ -80,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("keys", help="change the key of phone numbers and e-mail addresses")
     keys.add_argument("what", choices=("rotate", "migrate"), help="rotate: make a new key; migrate: rename all to it")
     commands.add_parser("check", help="whether the catalogue can be used, and knows what the running stack has stored")
+    rescore = commands.add_parser("rescore", help="judge all of history by another version of the scores, and switch")
+    rescore.add_argument("--version", type=int, required=True, help="of a file scores-<version>.yaml of the catalogue")
+    rescore.add_argument("--dry-run", action="store_true", help="show what would change, and do not switch")
+    rescore.add_argument("--yes", action="store_true", help="switch without asking")
+    rescore.add_argument("--alone", action="store_true", help="then count no other version beside it any longer")
     run = commands.add_parser("run", help="run one process in the foreground")
     run.add_argument("name", help=f"one of {', '.join(PROCESSES)} (stitch-0, stitch-1, … are workers of stitch)")
     run.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
@@ -105,6 +112,8 @@ def _refuse_while_migrating(settings: Settings) -> None:
 
 def _up(settings: Settings, shop: bool) -> None:
     _refuse_while_migrating(settings)
+    from pipeline.definitions import MissingDefinition
+    from pipeline.domain.catalogue import BadCatalogue
     from pipeline.kafka import UnequalPartitions
     from pipeline.keys import BrokenKeys
     from pipeline.local.home import AlreadyRunning
@@ -114,7 +123,19 @@ def _up(settings: Settings, shop: bool) -> None:
     from pipeline.local.up import up
     from pipeline.store.migrations import BadMigrations
 
-    mendable = (AlreadyRunning, BadMigrations, BadSetting, BrokenKeys, BusyPort, DidNotStart, NoJars, UnequalPartitions)
+    mendable = (
+        *(
+            AlreadyRunning,
+            BadCatalogue,
+            BadMigrations,
+            BadSetting,
+            BrokenKeys,
+            BusyPort,
+            DidNotStart,
+            MissingDefinition,
+        ),
+        *(NoJars, UnequalPartitions),
+    )
     try:
         up(settings, shop)
     except mendable as error:
@@ -151,6 +172,8 @@ def _sign_in(settings: Settings) -> None:
 
 
 def _prepare(settings: Settings) -> None:
+    from pipeline.definitions import MissingDefinition
+    from pipeline.domain.catalogue import BadCatalogue
     from pipeline.kafka import UnequalPartitions
     from pipeline.local.home import attached
     from pipeline.prepare import prepare
@@ -158,7 +181,7 @@ def _prepare(settings: Settings) -> None:
 
     try:
         prepare(attached(settings))
-    except (UnequalPartitions, BadMigrations, BadSetting) as error:
+    except (UnequalPartitions, BadCatalogue, BadMigrations, BadSetting, MissingDefinition) as error:
         _fail(error)
 
 
@@ -196,6 +219,21 @@ def _check(settings: Settings) -> None:
     except BadCatalogue as error:
         print(error, file=sys.stderr, flush=True)
         _fail(f"the catalogue cannot be used: {len(str(error).splitlines())} problems")
+
+
+def _rescore(settings: Settings, options: argparse.Namespace) -> None:
+    _refuse_while_migrating(settings)
+    from pipeline.domain.catalogue import BadCatalogue
+    from pipeline.local.home import StackFile, attached
+    from pipeline.rescore import main as rescoring
+
+    if StackFile.read(settings.home) is None and not settings.kafka:
+        _fail(f"no stack runs in {settings.home}; `throughline up` starts one")
+    try:
+        how = rescoring.How(options.version, options.dry_run, options.yes, options.alone)
+        sys.exit(rescoring.run(attached(settings), how))
+    except (BadCatalogue, rescoring.CannotRescore) as error:
+        _fail(error)
 
 
 def _import(settings: Settings, kind: str, file: Path) -> None:

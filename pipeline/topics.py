@@ -72,7 +72,12 @@ CHANNEL_TOPICS = tuple(
     for channel in CHANNELS
 )
 INBOX = Topic(
-    "profiles.inbox", "receiving identifier", "messagepack", ("stitch", "identify"), ("stitch",), delete_committed=True
+    "profiles.inbox",
+    "receiving identifier",
+    "messagepack",
+    ("stitch", "identify", "rescore"),
+    ("stitch",),
+    delete_committed=True,
 )
 EVIDENCE = Topic(
     "identity.evidence",
@@ -136,6 +141,16 @@ IDENTITY_ORDERS = Topic(
     partitions=1,
     read_whole=True,
 )
+DEFINITIONS = Topic(
+    "definitions",
+    "number",
+    "json",
+    ("prepare", "rescore"),
+    ("stitch",),
+    cleanup="compact",
+    partitions=1,
+    read_whole=True,
+)
 ROUTES = Topic(
     "routes",
     "partition number",
@@ -164,5 +179,6 @@ TOPICS: tuple[Topic, ...] = (
     OBSERVATIONS,
     AUDIT,
     IDENTITY_ORDERS,
+    DEFINITIONS,
     ROUTES,
 )

@@ -55,6 +55,7 @@ from tests.strategies import Copy
 PARTITIONS = 3
 IDENTIFY = PARTITIONS  # its number among the nodes, after stitch's partitions
 REGION = "US"
+ONCE = "rescore"  # its messages are not said again later: of two replays, what the last one says counts
 STEPS_MAX = 20_000  # a world that is not done by then never will be
 FEW = Bounds(changes=3, looks=5, spread=2, chores=2, waiting=4, page=2)  # of one batch of identify
 ONE = Bounds(changes=1, looks=1, spread=1, chores=1, waiting=1, page=1)
@@ -152,6 +153,14 @@ class Network:
             self._step(self._chance.choice(waiting))
         assert steps < STEPS_MAX, "the messages never end"
 
+    def tell(self, sender: str, node: int, topic: str, key: bytes, value: bytes) -> None:
+        """A message of somebody who is no node."""
+        self._enqueue(sender, node, topic, key, value, 0)
+
+    def waits(self, sender: str) -> bool:
+        """Whether anything of a sender is still on its way."""
+        return any(queue for (who, _), queue in self._queues.items() if who == sender)
+
     # One batch of one node.
 
     def _step(self, node: int) -> None:
@@ -165,7 +174,7 @@ class Network:
             taken = [queue.pop(0) for _ in range(min(len(queue), chance.randint(0, 4)))]
             if taken and chance.random() < 0.15:
                 taken += taken  # at once
-            if taken and chance.random() < 0.1:
+            if taken and chance.random() < 0.1 and sender != ONCE:
                 queue.insert(chance.randint(0, len(queue)), chance.choice(taken))  # later
             (inbox if sender != "sources" and node != IDENTIFY else sources).extend(taken)
         if chance.random() < 0.05:

@@ -71,15 +71,17 @@ class Answer(NamedTuple):
     traits: dict[str, str]
 
 
-def expected_of(home: Path, deliveries: Iterable[Delivery], now_ms: int, partitions: int) -> Expected:
-    """The truth for a stack with its home there: with its keys and its catalogue."""
+def expected_of(
+    home: Path, deliveries: Iterable[Delivery], now_ms: int, partitions: int, scoring: Scoring | None = None
+) -> Expected:
+    """The truth for a stack with its home there: with its keys and, where no scoring is given, its catalogue."""
     secrets = json.loads((home / "secrets.json").read_text())
     keyring = Keyring(
         {k: bytes.fromhex(v) for k, v in secrets["identifier_keys"].items()},
         secrets["identifier_key"],
         placeholders=POLICY.placeholders,
     )
-    return expected(deliveries, keyring, load(Settings().catalogue_folder).scoring, now_ms, partitions)
+    return expected(deliveries, keyring, scoring or load(Settings().catalogue_folder).scoring, now_ms, partitions)
 
 
 def expected(

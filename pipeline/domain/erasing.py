@@ -92,7 +92,7 @@ class Erasing:
                 self._take_kept(profile, key, kept, forget)
             elif x.since < at and not left.isdisjoint(kept.told):
                 told = tuple(person for person in kept.told if person not in left)
-                self._state.put(key, encode(Kept(x, kept.definition, kept.experience, told)))
+                self._state.put(key, encode(structs.replace(kept, told=told)))
         for key, value in list(self._state.scan(profile.prefix + records.SEEN)):
             seen = records.decode_seen(value)
             owner = new.owner(me, seen.session_id, seen.occurred_at)
@@ -125,7 +125,7 @@ class Erasing:
             told = tuple(person for person in kept.told if person not in names)
             clean = _unnamed(x, names)
             if clean is not x or told != kept.told:
-                self._state.put(key, encode(Kept(clean, kept.definition, kept.experience, told)))
+                self._state.put(key, encode(structs.replace(kept, interaction=clean, told=told)))
                 found = True
         for key, value in list(self._state.scan(profile.prefix + records.SEEN)):
             seen = records.decode_seen(value)

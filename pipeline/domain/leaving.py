@@ -24,7 +24,7 @@ def let_go(state: State, profile: Profile, held: Held, shelves: Shelves, rules: 
         if event(x) in wanted:
             continue
         said = (kept.definition, kept.experience, kept.told)
-        seen = Seen(x.precedence, x.occurred_at, x.touchpoint, x.channel, *said, x.session_id)
+        seen = Seen(x.precedence, x.occurred_at, x.touchpoint, x.channel, *said, x.session_id, kept.beside)
         name = records.event_name(x.source, x.event_id)
         state.put(profile.prefix + records.SEEN + name, encode(seen))
         state.put(key, None)

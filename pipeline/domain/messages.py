@@ -1,16 +1,19 @@
 """What profiles and `identify` tell each other, and how it stands on the wire.
 
 All of it is idempotent: interactions are a set union, assignments a highest version, evidence a smallest time,
-erasures a latest time. So neither order nor repeats of messages matter, but for one: what `Forget` takes back was sent
-before it on the same way. Private to Throughline: MessagePack, one tag in front.
+erasures a latest time. So neither order nor repeats of messages matter, but for two: what `Forget` takes back was sent
+before it on the same way, and of two replays (`Rescored`) the later one counts. Private to Throughline: MessagePack,
+one tag in front.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from pipeline.domain.interaction import Interaction
+from pipeline.domain.interaction import Interaction, Ms
 from pipeline.domain.orders import Order
+from pipeline.domain.scores import Count, ScoreRow
+from pipeline.domain.scoring import Experience
 
 
 class Evidence(msgspec.Struct, frozen=True, array_like=True, tag="e"):
@@ -156,7 +159,53 @@ class Unsaid(msgspec.Struct, frozen=True, array_like=True, tag="u"):
     order: int = 0  # of all of them: the number of the order by which that was forgotten
 
 
-Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub | Unsaid
+class Judging(msgspec.Struct, frozen=True, array_like=True, tag="d"):
+    """Which definitions judge what is stored on a partition number. The highest number counts.
+
+    What people see is by the one that is `live`. One more may judge `beside` it, in cells of its own (0: none does).
+    """
+
+    number: Count
+    live: Count
+    beside: Count = 0
+    live_from: Count = 0  # the number by which `live` became so; its receiver fills it in
+
+    @property
+    def switched(self) -> bool:
+        """Whether another definition may have been live before."""
+        return self.number > 1
+
+    def after(self, former: Judging) -> Judging:
+        """With `live_from`, as it follows from the word before."""
+        since = former.live_from if self.live == former.live else self.number
+        return Judging(self.number, self.live, self.beside, since)
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a definition says of one copy of an event."""
+
+    event: bytes  # hash as in `records.event_name`
+    precedence: int  # the first of `Interaction.precedence`: which copy
+    experience: Experience | None
+
+
+class Judged(msgspec.Struct, frozen=True, array_like=True, tag="j"):
+    """A replay tells the profile `to` what another definition says of events that are stored there."""
+
+    to: str
+    definition: Count
+    verdicts: tuple[Verdict, ...]
+
+
+class Rescored(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+    """A replay tells the person `to` their rows by another definition, from what was stored at `read_at`."""
+
+    to: str
+    read_at: Ms
+    rows: tuple[ScoreRow, ...]
+
+
+Message = Misfiled | Assigned | Slice | Erased | Forget | Scrub | Unsaid | Judging | Judged | Rescored
 
 _encoder = msgspec.msgpack.Encoder()
 _message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
@@ -179,5 +228,7 @@ def decode_said(data: bytes) -> Evidence | Order:
 
 
 def receiver(message: Message) -> str:
-    """The profile that a message is for: the key under which it is sent."""
+    """The profile that a message is for: the key under which it is sent. '': all of the partition number."""
+    if isinstance(message, Judging):
+        return ""
     return message.interaction.identifier if isinstance(message, Misfiled) else message.to

@@ -23,7 +23,7 @@ class Profile:
 
     __slots__ = (
         *("aliases", "assignment", "dirty", "erasure", "gone", "head", "identifier", "ledger"),
-        *("prefix", "recalled", "shares", "since", "stale", "wiped"),
+        *("prefix", "recalled", "shares", "since", "stale", "turned", "wiped"),
     )
 
     def __init__(
@@ -40,6 +40,7 @@ class Profile:
         self.shares: tuple[Share, ...] = ()  # and of that, what erased persons had of this one
         self.dirty = False  # in this batch
         self.stale = False  # the ledger must be made anew from the interactions
+        self.turned = False  # the ledger is of another definition, and there is new evidence
         self.since: int | None = None  # the first day whose row changes in this batch
         self.gone: set[tuple[str, str, str]] = set()  # events that were taken away in this batch
         self.wiped = False  # in this batch: of the rows written before, none stands

@@ -21,13 +21,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from pipeline.domain import records
 from pipeline.domain.consent import ANALYSIS, SPEAKING, refuses
 from pipeline.domain.erasing import Erasing
 from pipeline.domain.hearing import Hearing
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.leaving import let_go
-from pipeline.domain.ledger import learn, retell, wiped
 from pipeline.domain.messages import (
     UNASSIGNED,
     Assigned,
@@ -35,8 +36,11 @@ from pipeline.domain.messages import (
     Erased,
     Evidence,
     Forget,
+    Judged,
+    Judging,
     Message,
     Misfiled,
+    Rescored,
     Scrub,
     Slice,
     Unsaid,
@@ -44,15 +48,17 @@ from pipeline.domain.messages import (
 )
 from pipeline.domain.opened import Opened, Profile
 from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal
-from pipeline.domain.records import UNCOUNTED, Held, Kept, Ledger, Lent, Seen, Sender, encode
+from pipeline.domain.records import UNCOUNTED, Besides, Held, Kept, Ledger, Lent, Seen, Sender, encode
+from pipeline.domain.rescoring import Again, Rescoring
 from pipeline.domain.rollup import Rollup
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import ScoreRow, is_retraction, piece, rows
-from pipeline.domain.scoring import Experience
+from pipeline.domain.scores import ScoreRow
+from pipeline.domain.scoring import Experience, Scoring
 from pipeline.domain.shelves import arrange
 from pipeline.domain.slices import concerning, narrowed, persons, slices
 from pipeline.domain.state import State
 from pipeline.domain.tallies import Tallies
+from pipeline.domain.telling import Telling
 from pipeline.domain.witness import Witness
 
 PAUSE = 64  # profiles closed between two yields
@@ -66,6 +72,7 @@ class Step:
     evidence: list[Evidence] = field(default_factory=list)  # to identify
     entries: list[tuple[Interaction, Experience | None, int]] = field(default_factory=list)  # stored, anew or a better
     #   copy; with the definition that judged it, or UNCOUNTED
+    again: list[Again] = field(default_factory=list)  # stored long ago, and judged by the live definition now
     scores: list[ScoreRow] = field(default_factory=list)
     unscored: list[ScoreRow] = field(default_factory=list)  # rows of which nothing may remain, not even their key
     dropped: Counter[str] = field(default_factory=Counter)  # interactions not kept: 'erased' or 'blocked' → how many
@@ -102,6 +109,13 @@ class Work:
         self._witness = Witness(state, rules.alias_sessions)
         self._erasing = Erasing(state, seal)
         self._hearing = Hearing(state, seal)
+        self._rescoring = Rescoring(state, rules, self.rollup)
+        self._telling = Telling(state, rules, self.step.scores, self.step.unscored)
+
+    @property
+    def scoring(self) -> Scoring:
+        """The definition that is live."""
+        return self._rules.scoring
 
     def knows(self, identifier: str) -> bool:
         """Whether this partition has that profile already (so it is the right one, without asking the hash)."""
@@ -122,6 +136,12 @@ class Work:
             self._forget(message)
         elif isinstance(message, Scrub):
             self._scrub(message)
+        elif isinstance(message, Judged):
+            self._judge(message)
+        elif isinstance(message, Rescored):
+            self._rescore(message)
+        elif isinstance(message, Judging):
+            raise TypeError("the definitions of a Work do not change: close it, and make another")
         else:
             self._unsay(message)
 
@@ -147,6 +167,7 @@ class Work:
         name = records.event_name(x.source, x.event_id)
         key = profile.prefix + records.KEPT + name
         told: tuple[str, ...] = ()
+        judged: tuple[int, ...] = ()
         former = self._former(profile, key, name) if head.kept or head.seen else None
         if former is None:
             self.tallies.of(x.channel).stored += 1
@@ -157,13 +178,17 @@ class Work:
             self.tallies.better(x.channel, former.channel)
             self._take_back(profile, former, name)
             told = former.told
+            judged = former.definition, *(version for version, _ in former.beside)
         if owner != x.identifier and owner not in told:
             told = (*told, owner)
         experience = rules.scoring.experience(x)
         definition = rules.scoring.version
+        beside: Besides = ()
         if x.consent and refuses(x, ANALYSIS):
             definition = UNCOUNTED
-        self._state.put(key, encode(Kept(x, definition, experience, told)))
+        elif rules.beside is not None or judged:
+            beside = self._rescoring.verdicts(x, judged)
+        self._state.put(key, encode(Kept(x, definition, experience, told, beside)))
         head.kept += 1
         if definition != UNCOUNTED:
             self.rollup.count(x.occurred_at, x.touchpoint, x.channel, definition, experience, 1)
@@ -174,7 +199,7 @@ class Work:
             self.step.changed.add(owner)
             self._heed(profile, x)
             if experience is not None:
-                self._learn(profile, x, experience)
+                self._telling.learn(profile, x, experience)
 
     def close(self) -> Iterator[None]:
         """Write heads, ledgers, cells and tallies, each once, and make the score rows. Yields now and then."""
@@ -204,6 +229,7 @@ class Work:
         old = former.interaction if isinstance(former, Kept) else former
         if former.definition != UNCOUNTED:
             self.rollup.count(old.occurred_at, old.touchpoint, old.channel, former.definition, former.experience, -1)
+            self._rescoring.count(old.occurred_at, old.touchpoint, old.channel, former.beside, -1)
         if isinstance(former, Kept):
             profile.head.kept -= 1
         else:
@@ -240,8 +266,7 @@ class Work:
                 if owner in given:
                     given[owner].append(x)
                     if owner not in kept.told:
-                        told = (*kept.told, owner)
-                        self._state.put(key, encode(Kept(x, kept.definition, kept.experience, told)))
+                        self._state.put(key, encode(structs.replace(kept, told=(*kept.told, owner))))
         for person, interactions in given.items():
             concerns = concerning(new, person)
             self.step.messages += slices(person, message.to, concerns, interactions, self._rules.slice_bytes)
@@ -310,7 +335,7 @@ class Work:
             self.step.changed.add(profile.identifier)
             self._heed(profile, x)
             if (experience := self._rules.scoring.experience(x)) is not None:
-                self._learn(profile, x, experience)
+                self._telling.learn(profile, x, experience)
 
     # What is taken away.
 
@@ -348,56 +373,35 @@ class Work:
             if message.weak in (*x.links, "") and x.since >= message.before:
                 self.step.evidence += self._witness.evidence(profile, x)
 
-    # The person's evidence, and what can leave.
+    def _judge(self, message: Judged) -> None:
+        """A replay's verdicts."""
+        if self.knows(message.to):
+            self.step.again += self._rescoring.judge(self._open(message.to), message)
+
+    def _rescore(self, message: Rescored) -> None:
+        """A replay's rows."""
+        if self.knows(message.to):
+            self._telling.rescore(self._open(message.to), message)
 
     def _heed(self, profile: Profile, x: Interaction) -> None:
         """A word on analysis may take evidence away, or give it back."""
         if x.consent and x.type in SPEAKING and ANALYSIS in x.consent:
             profile.stale = True
 
-    def _learn(self, profile: Profile, x: Interaction, experience: Experience) -> None:
-        """Add an interaction that is new to the person to their evidence."""
-        if profile.stale:
-            return
-        ledger = self._ledger(profile)
-        if ledger.definition != self._rules.scoring.version:
-            profile.stale = True
-            return
-        if x.identifier in ledger.silent:
-            return
-        new = piece(x, experience)
-        if new is not None and learn(ledger, new, self._rules):
-            profile.since = new.day if profile.since is None else min(profile.since, new.day)
-
-    def _ledger(self, profile: Profile) -> Ledger:
-        if profile.ledger is None:
-            data = self._state.get(profile.prefix + records.LEDGER)
-            version = self._rules.scoring.version
-            profile.ledger = records.decode_ledger(data) if data is not None else Ledger(version, [], [])
-        return profile.ledger
-
     def _close(self, profile: Profile) -> None:
         """Write what of a profile has changed, and let go what no shelf holds."""
         head, rules = profile.head, self._rules
         full = head.kept + head.lent > max(head.limit, rules.view_size * 5 // 4 + rules.spare)
-        # What is let go may come again (an assignment sends it anew), so it must leave the ledger as well.
-        profile.stale = profile.stale or full
         ledger: Ledger | None = None
-        if profile.stale:
+        if profile.stale or profile.turned or full:
+            # What is let go may come again (an assignment sends it anew), so it must leave the ledger as well.
             held = Held(self._state, profile.identifier)
             shelves = arrange(held.shown, rules.held, profile.identifier)
-            before = self._ledger(profile)
-            if profile.wiped:
-                before, retracted = wiped(before, profile.identifier, rules)
-                self._publish(profile, retracted)
-            ledger, told = retell(before, held, shelves, profile.since, rules, profile.gone)
-            profile.ledger = ledger
-            self._publish(profile, told)
+            ledger = self._telling.remake(profile, held, shelves)
             if full:
                 let_go(self._state, profile, held, shelves, rules)
-        if profile.since is not None and not profile.stale:
-            ledger = self._ledger(profile)
-            self.step.scores += rows(profile.identifier, ledger.pieces, profile.since, rules.scoring)
+        elif profile.since is not None:
+            ledger = self._telling.go_on(profile, profile.since)
         if profile.erasure is not None and self._erasing.is_blank(profile):
             self._erasing.wipe(profile)
             self._opened.drop(profile)
@@ -405,16 +409,10 @@ class Work:
             if ledger is not None:
                 self._state.put(profile.prefix + records.LEDGER, encode(ledger))
             self._state.put(profile.prefix + records.HEAD, encode(head))
-        profile.dirty = profile.stale = profile.wiped = False
+        profile.dirty = profile.stale = profile.turned = profile.wiped = False
         profile.since = profile.ledger = None  # the ledger is read again: it is large beside the rest, and used seldom
         if profile.gone:
             profile.gone = set()
-
-    def _publish(self, profile: Profile, told: list[ScoreRow]) -> None:
-        """Score rows; of somebody who was erased nothing is left to say that a row was taken back."""
-        for row in told:
-            erased = profile.erasure is not None and is_retraction(row)
-            (self.step.unscored if erased else self.step.scores).append(row)
 
 
 def advance(state: State, messages: Iterable[Message], rules: Rules) -> Step:

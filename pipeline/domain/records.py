@@ -18,11 +18,12 @@ record, so that what one event costs does not grow with what the profile holds.
 `event`, `sender` and so on are 16-byte hashes. Values are MessagePack arrays; they hold each other in one direction
 only, so the garbage collector need not look at them (`gc=False`).
 
-Two kinds of records name nobody. Their keys hold seals (`Keyring.seal`), which only lead back from an identifier that
-one has already:
+Three kinds of records name nobody. Keys of two hold seals (`Keyring.seal`), which only lead back from an identifier
+that one has already:
 
 | key | value |
 | --- | --- |
+| d | `Judging`: which definitions judge what is stored on this partition number |
 | z seal | `Erasure`: what of that profile is not kept |
 | y seal, seal | the version of a word that says nothing: the profile's own assignment, or a sender's to it |
 
@@ -39,7 +40,7 @@ from hashlib import blake2b
 import msgspec
 
 from pipeline.domain.interaction import PUBLIC_LATER, Interaction
-from pipeline.domain.messages import UNASSIGNED, Assignment, is_erased
+from pipeline.domain.messages import UNASSIGNED, Assignment, Judging, is_erased
 from pipeline.domain.scores import Piece
 from pipeline.domain.scoring import Experience
 from pipeline.domain.state import Reading
@@ -56,9 +57,13 @@ LEDGER = b"e"
 PROFILE = b"p"  # what all keys begin with that name a profile
 ERASURE = b"z"
 HEARD = b"y"
+JUDGING = b"d"
 
 NAME_BYTES = 16  # of the hash of an identifier, a session or an event
 UNCOUNTED = -1  # in place of a definition: no cell was told of the interaction
+UNJUDGED = 0  # in place of a definition: none has looked for evidence yet
+
+Besides = tuple[tuple[int, Experience | None], ...]  # other definitions, by rising version, and what they say
 
 
 class Head(msgspec.Struct, array_like=True, gc=False):
@@ -79,6 +84,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     definition: int  # or UNCOUNTED
     experience: Experience | None  # what its cell was told, by that definition
     told: tuple[str, ...] = ()  # other persons who have a copy of it, whether it still is theirs or not
+    beside: Besides = ()  # what cells of other definitions were told
 
     @property
     def precedence(self) -> tuple[int, int]:
@@ -102,6 +108,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     experience: Experience | None
     told: tuple[str, ...]
     session_id: str = ""
+    beside: Besides = ()
 
     @property
     def since(self) -> int:
@@ -167,6 +174,9 @@ class Ledger(msgspec.Struct, array_like=True, gc=False):
     pieces: list[Piece]
     past: list[int]  # days that have a row, but no piece in here any more; rising
     silent: tuple[str, ...] = ()  # browsers and devices of theirs whose own word keeps what is filed there out of it
+    since: int = 0  # rows of earlier days are told by a replay
+    beside: dict[int, list[int]] = {}  # other definition → the days that have a row by it, rising
+    number: int = 0  # `Judging.live_from` when it was made: has its definition been live without a break since?
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -181,6 +191,7 @@ decode_ledger = msgspec.msgpack.Decoder(Ledger).decode
 decode_time = msgspec.msgpack.Decoder(int).decode
 decode_erasure = msgspec.msgpack.Decoder(Erasure).decode
 decode_version = msgspec.msgpack.Decoder(int).decode
+decode_judging = msgspec.msgpack.Decoder(Judging).decode
 
 
 def erasure(state: Reading, seal: bytes, recalled: Mapping[bytes, Erasure]) -> Erasure | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from pipeline.domain.scoring import DAY_MS, NO_SCORING, Scoring
 
@@ -11,7 +12,7 @@ from pipeline.domain.scoring import DAY_MS, NO_SCORING, Scoring
 class Rules:
     """The bounds of a profile. Sizes count interactions unless the name says otherwise."""
 
-    scoring: Scoring = NO_SCORING
+    scoring: Scoring = NO_SCORING  # the one that is live
     view_size: int = 200  # the newest, of all kinds
     spare: int = 10  # kept beyond the view: a better copy may be of another time, and leave a place in it
     age_ms: int = 400 * DAY_MS  # nothing older than this before the newest
@@ -27,6 +28,10 @@ class Rules:
     cached_profiles: int = 16_384  # decoded heads per partition number, half a kB each
     now_ms: int = 30 * 60_000  # how far back `now` looks
     now_size: int = 10  # of each kind
+    beside: Scoring | None = None  # one more that judges what is stored, in cells of its own
+    scorings: Mapping[int, Scoring] = field(default_factory=dict)  # all that are known, by version
+    switched: bool = False  # another one may have been live before
+    live_from: int = 0  # the number by which the live one became so (`Judging`)
 
     @property
     def held(self) -> Rules:

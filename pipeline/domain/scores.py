@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import sqrt
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -65,11 +65,15 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
         return self.identifier, self.source, self.event_id
 
 
+#: What a row has room for. Rows of a replay come through a topic, and decoding holds them to it.
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+
+
 class Score(NamedTuple):
     """One dimension of a person: `value` 0 to 100 or None, from `n` pieces; kind asked, observed, mixed or ''."""
 
     value: float | None
-    n: int
+    n: Count
     kind: str
 
 
@@ -78,14 +82,14 @@ class Worst(NamedTuple):
 
     touchpoint: str
     value: float | None
-    n: int
+    n: Count
 
 
 class Gap(NamedTuple):
     """How much better than expected, in percent of what was expected: −100 to 100."""
 
     value: float | None
-    n: int
+    n: Count
 
 
 class Trend(NamedTuple):
@@ -95,7 +99,7 @@ class Trend(NamedTuple):
     value: float | None
     low: float | None
     high: float | None
-    n: int
+    n: Count
 
 
 class Scores(NamedTuple):
@@ -109,7 +113,7 @@ class Scores(NamedTuple):
     gap: Gap
     trend: Trend
     risk: str
-    repeats: int
+    repeats: Count
 
     @property
     def dimensions(self) -> tuple[Score, Score, Score]:
@@ -126,8 +130,8 @@ class ScoreRow(NamedTuple):
     """A person's scores at the end of a UTC day; one that says nothing at all takes an earlier row back."""
 
     person: str
-    day: int  # since 1970
-    definition: int
+    day: Count  # since 1970
+    definition: Count
     scores: Scores
 
 

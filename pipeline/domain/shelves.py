@@ -158,6 +158,14 @@ def arrange(interactions: Iterable[Interaction], rules: Rules, person: str) -> S
     return shelves
 
 
+def silent(interactions: Iterable[Interaction], person: str, purpose: str) -> set[str]:
+    """Of a person's interactions, those browsers and devices whose own word on a purpose is no (`Shelves.silent`)."""
+    shelves = Shelves(person)
+    for x in sorted((x for x in interactions if x.consent), key=position, reverse=True):
+        _consent(shelves, x)
+    return shelves.silent(purpose)
+
+
 def is_open(interaction: Interaction) -> bool:
     """Whether the last word on a complaint or goal leaves it open."""
     if interaction.type == "cart_updated":

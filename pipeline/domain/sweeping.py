@@ -212,7 +212,8 @@ class Sweep:
         before, ids = self._concern.before, self._concern.ids
         if any(p.occurred_at < before and (self._erased or p.identifier in ids) for p in ledger.pieces):
             return "scores"
-        return "scores" if self._erased and any((day + 1) * DAY_MS <= before for day in ledger.past) else ""
+        days = (day for found in (ledger.past, *ledger.beside.values()) for day in found)
+        return "scores" if self._erased and any((day + 1) * DAY_MS <= before for day in days) else ""
 
     def _mention(self, found: bool) -> str:
         if found and len(self.naming) < NAMING_MAX:
@@ -234,6 +235,7 @@ _LOOKS: dict[bytes, Callable[[Sweep, bytes, bytes], str]] = {
 _NAMELESS: dict[bytes, Callable[[bytes], object]] = {
     records.ERASURE: records.decode_erasure,
     records.HEARD: records.decode_version,
+    records.JUDGING: records.decode_judging,
     rollup.PREFIX: rollup.decode,
     tallies.PREFIX: tallies.decode,
 }

@@ -61,15 +61,16 @@ def _parts(shelves: Shelves, now_ms: int, rules: Rules, consent: dict[str, bool]
     return {
         "consent": consent,
         "now": _now(shelves, now_ms, rules),
-        "scores": scored(scores(shelves.pieces, rules.scoring)),
+        "scores": scored(scores(shelves.pieces, rules.scoring), rules.scoring.version),
         "timeline": [entry(x) for x in shelves.view],
     }
 
 
-def scored(values: Scores) -> Json:
-    """Scores as the API gives them. What too little is known of is None."""
+def scored(values: Scores, definition: int | None) -> Json:
+    """Scores as the API gives them. What too little is known of is None, as is the definition of no scores at all."""
     worst, gap, trend = values.worst, values.gap, values.trend
     return {
+        "definition": definition,
         **{name: score._asdict() for name, score in zip(DIMENSIONS, values.dimensions, strict=True)},
         "overall": values.overall._asdict(),
         "worst_touchpoint": worst._asdict() if worst.n else None,

@@ -72,6 +72,7 @@ class Supervisor:
             self._await_service(broker)
             prepare.prepare_kafka(self.settings)
             tables.result()
+        prepare.prepare_definitions(self.settings)
 
     def start_stages(self, chosen: Sequence[Stage]) -> None:
         """Start the stages side by side and return once all are ready. Raises DidNotStart, Stopped."""

@@ -97,6 +97,7 @@ IMPERSONAL = frozenset(
         "catalogue_steps",
         "catalogue_touchpoints",
         "contact_types",
+        "definitions",
         "erased_rows",
         "observations",
         "rejected",

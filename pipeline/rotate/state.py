@@ -16,9 +16,9 @@ from itertools import groupby
 
 from pipeline.domain import records, rollup, tallies
 from pipeline.domain.identifiers import SEAL_BYTES, Keyring
+from pipeline.domain.records import Besides
 from pipeline.domain.renaming import Renaming
 from pipeline.domain.rollup import CellKey, Rollup
-from pipeline.domain.scoring import Experience
 from pipeline.domain.tallies import Tallies
 from pipeline.partition import partition_of
 from pipeline.rotate import known
@@ -56,7 +56,7 @@ def _of_stitch(
     """Put what becomes of one partition's records; yields how many were looked at, wherever a commit may come."""
     looked = 0
     for prefix, group in groupby(found, key=lambda record: record[0][:1]):
-        if prefix in (rollup.PREFIX, tallies.PREFIX):
+        if prefix in (rollup.PREFIX, tallies.PREFIX, records.JUDGING):
             continue
         if prefix in SEALED:
             for key, value in group:
@@ -142,27 +142,20 @@ class Counts:
         if kind == records.KEPT:
             kept = records.decode_kept(one.value)
             x = kept.interaction
-            self._move(number, target, x.occurred_at, x.touchpoint, x.channel, kept.definition, kept.experience)
+            said = (kept.definition, kept.experience), *kept.beside
+            self._move(number, target, x.occurred_at, x.touchpoint, x.channel, said)
         elif kind == records.SEEN:
             seen = records.decode_seen(one.value)
-            at, definition = seen.occurred_at, seen.definition
-            self._move(number, target, at, seen.touchpoint, seen.channel, definition, seen.experience)
+            said = (seen.definition, seen.experience), *seen.beside
+            self._move(number, target, seen.occurred_at, seen.touchpoint, seen.channel, said)
 
-    def _move(
-        self,
-        number: int,
-        target: int,
-        at: int,
-        touchpoint: str,
-        channel: str,
-        definition: int,
-        experience: Experience | None,
-    ) -> None:
+    def _move(self, number: int, target: int, at: int, touchpoint: str, channel: str, said: Besides) -> None:
         self._tallies_of(number).moved_out(channel)
         self._tallies_of(target).moved_in(channel)
-        if definition != records.UNCOUNTED:
-            self._of(number).count(at, touchpoint, channel, definition, experience, -1)
-            self._of(target).count(at, touchpoint, channel, definition, experience, 1)
+        for definition, experience in said:
+            if definition != records.UNCOUNTED:
+                self._of(number).count(at, touchpoint, channel, definition, experience, -1)
+                self._of(target).count(at, touchpoint, channel, definition, experience, 1)
 
     def write(self) -> None:
         """Put and publish every changed cell and tally with the transaction."""

@@ -37,7 +37,7 @@ def nothing_known() -> dict[str, Any]:
             "last_order": None,
             "preferences": {},
         },
-        "scores": scored(NO_SCORES),
+        "scores": scored(NO_SCORES, None),
         "timeline": [],
     }
 

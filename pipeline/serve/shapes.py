@@ -133,6 +133,7 @@ class Trend(BaseModel):
 class Scores(BaseModel):
     """The person's experience lately. Null: too little is known, or (of the worst touchpoint) none was poor."""
 
+    definition: int | None = Field(description="version of the definition they are by; null: nobody is known")
     effectiveness: Score
     ease: Score
     emotion: Score

@@ -1,6 +1,7 @@
 """stitch: a Faust agent files each interaction with its profile and publishes what follows.
 
 process   one batch: bytes → event → interaction → profile, and out again
+definitions  by which definitions it judges: what is live, and what judges beside it
 outputs   what is published for analysis, cleaned
 main      the app around it, with what it announces
 queries   what the worker answers about the profiles it owns (HTTP, for serve alone)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
-from pipeline import catalogue, keys, logs, partition
+from pipeline import catalogue, definitions, keys, logs, partition
 from pipeline.domain import texts
 from pipeline.domain.messages import Scrub
 from pipeline.domain.recalled import Recalled
@@ -17,6 +17,7 @@ from pipeline.engine import Batch, Engine, EngineApp, Sent, Spec, paced, run_wor
 from pipeline.registry import Registry
 from pipeline.settings import Settings
 from pipeline.stitch import erasures
+from pipeline.stitch.definitions import Definitions
 from pipeline.stitch.process import Stitch
 from pipeline.stitch.queries import Queries
 from pipeline.stitch.watch import Watch
@@ -46,8 +47,10 @@ def specification(settings: Settings) -> Spec:
 
 def rules(settings: Settings) -> Rules:
     """How much a profile holds, and how it is scored."""
+    known = catalogue.load(settings.catalogue_folder)
     return Rules(
-        scoring=catalogue.load(settings.catalogue_folder).scoring,
+        scoring=known.scoring,
+        scorings=known.scorings,
         view_size=settings.view_size,
         now_ms=settings.now_minutes * 60_000,
     )
@@ -58,7 +61,8 @@ def run(settings: Settings) -> None:
     name = f"{GROUP}-{settings.worker}"
     log = logs.get(GROUP)
     secrets = keys.load_or_create(settings)
-    watch, policy = Watch(), rules(settings)
+    watch = Watch()
+    judging = Definitions(rules(settings), lambda: catalogue.load(settings.catalogue_folder).scorings)
     started_at = int(time.time() * 1000)
 
     def announce(number: int) -> Iterable[tuple[str, int, Sent]]:
@@ -83,7 +87,7 @@ def run(settings: Settings) -> None:
     keyring = keys.keyring(secrets, identity.placeholders)
     recalled = Recalled()
     queries = Queries(
-        *(engine, watch, policy, settings.partitions, secrets.worker_token, settings.host, settings.worker_port),
+        *(engine, watch, judging, settings.partitions, secrets.worker_token, settings.host, settings.worker_port),
         *(keyring.seal, recalled.erasures, tell, forget),
     )
     codec = Codec(settings.schemas)
@@ -91,7 +95,7 @@ def run(settings: Settings) -> None:
     stitching = Stitch(
         codec,
         keyring,
-        policy,
+        judging,
         settings.partitions,
         settings.phone_region,
         watch.changed,
@@ -103,6 +107,8 @@ def run(settings: Settings) -> None:
     async def stitch(batches: AsyncIterator[Batch]) -> None:
         await registry.register(written_by(GROUP))
         recalled.update(await erasures.read(settings))
+        if (now := definitions.judging(await definitions.read(settings))) is not None:
+            judging.record(now)
         async for batch in batches:
             await registry.learn(batch.sources)
             await paced(stitching.process(batch))

@@ -19,7 +19,7 @@ from pipeline import metrics
 from pipeline.domain import messages, rollup, tallies
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, Interaction
-from pipeline.domain.messages import Misfiled
+from pipeline.domain.messages import Judged, Judging, Misfiled
 from pipeline.domain.policy import DEFAULT, Policy
 from pipeline.domain.profile import Step, Work
 from pipeline.domain.reasons import Reason, Rejected
@@ -27,9 +27,11 @@ from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal
 from pipeline.domain.records import name
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import ScoreRow
+from pipeline.domain.scoring import Scoring
 from pipeline.domain.validate import interaction
 from pipeline.engine.batch import Batch, Record
 from pipeline.partition import partition_of
+from pipeline.stitch.definitions import Definitions
 from pipeline.stitch.outputs import Outputs, score
 from pipeline.topics import (
     CUSTOMER_SCORES,
@@ -67,7 +69,7 @@ class Stitch:
         self,
         codec: Codec,
         keyring: Keyring,
-        rules: Rules,
+        rules: Rules | Definitions,
         partitions: int,
         region: str,
         watch: Callable[[set[str]], None] = _nobody,
@@ -81,7 +83,7 @@ class Stitch:
         """
         self._codec = codec
         self._keyring = keyring
-        self._rules = rules
+        self._definitions = rules if isinstance(rules, Definitions) else Definitions(rules)
         self._partitions = partitions
         self._region = region
         self._watch = watch
@@ -92,9 +94,12 @@ class Stitch:
 
     def process(self, batch: Batch) -> Iterator[None]:
         """Do the batch, yielding every few records so that the loop can be given back. Exhaust it, or give it up."""
-        work = Work(batch, self._rules, batch.cache, self._seal, self._recalled)
+        work = self._work(batch)
         for n, record in enumerate(batch.inbox, 1):
-            self._take_message(batch, work, record)
+            if self._take_message(batch, work, record):
+                # What came before is told by the definitions by which it was judged.
+                yield from self._finish(batch, work)
+                work = self._work(batch)
             if n % PAUSE == 0:
                 self._send(batch, work.step)
                 yield
@@ -103,6 +108,14 @@ class Stitch:
             if n % PAUSE == 0:
                 self._send(batch, work.step)
                 yield
+        yield from self._finish(batch, work)
+
+    def _work(self, batch: Batch) -> Work:
+        rules = self._definitions.rules(batch)
+        return Work(batch, rules, batch.cache, self._seal, self._recalled)
+
+    def _finish(self, batch: Batch, work: Work) -> Iterator[None]:
+        """Close what was opened, and send all that follows."""
         for _ in work.close():
             self._send(batch, work.step)
             yield
@@ -120,7 +133,7 @@ class Stitch:
         tally = work.tallies.of(channel)
         tally.read(record.offset)
         try:
-            x = self._interaction(record, schema, channel)
+            x = self._interaction(record, schema, channel, work.scoring)
         except Rejected as refused:
             tally.rejected += 1
             self._reject(batch, record, refused)
@@ -131,7 +144,7 @@ class Stitch:
             tally.rekeyed_out += 1
             self._send_inbox(batch, x.identifier, messages.encode(Misfiled(x)))
 
-    def _interaction(self, record: Record, schema: str, channel: str) -> Interaction:
+    def _interaction(self, record: Record, schema: str, channel: str, scoring: Scoring) -> Interaction:
         """The interaction in a record of the channel's topic. Raises Rejected."""
         value = record.value
         if value is None:
@@ -143,29 +156,37 @@ class Stitch:
         if found != schema:
             raise Rejected(Reason.UNKNOWN_SCHEMA, f"{found} does not belong on this topic")
         x = interaction(event, channel, record.timestamp, self._keyring, self._region, self._policy)
-        return self._rules.scoring.with_issue(x)
+        return scoring.with_issue(x)
 
-    def _take_message(self, batch: Batch, work: Work, record: Record) -> None:
-        """A record of the inbox. One on the wrong partition is passed on as it is."""
+    def _take_message(self, batch: Batch, work: Work, record: Record) -> bool:
+        """A record of the inbox; True where other definitions judge from there on.
+
+        One on the wrong partition is passed on as it is.
+        """
         if record.value is None:
             self._reject(batch, record, Rejected(Reason.TOMBSTONE))
-            return
+            return False
         try:
             message = messages.decode_message(record.value)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             self._reject(
                 batch, record, Rejected(Reason.BROKEN_AVRO, f"no message between profiles: {type(problem).__name__}")
             )
-            return
+            return False
+        if isinstance(message, Judging):
+            return self._definitions.heed(batch, message)
+        if isinstance(message, Judged):
+            self._definitions.look_for(message.definition)
         receiver = messages.receiver(message)
         if work.knows(receiver) or partition_of(receiver, self._partitions) == batch.partition:
             work.advance(message)
-            return
+            return False
         if isinstance(message, Misfiled):
             tally = work.tallies.of(message.interaction.channel)
             tally.rekeyed_in += 1
             tally.rekeyed_out += 1
         self._send_inbox(batch, receiver, record.value)
+        return False
 
     def _send_inbox(self, batch: Batch, identifier: str, value: bytes) -> None:
         batch.send(INBOX.name, partition_of(identifier, self._partitions), identifier.encode(), value)
@@ -173,10 +194,11 @@ class Stitch:
     def _send(self, batch: Batch, step: Step) -> None:
         """Publish what the step holds, and empty it."""
         encode, entry = self._codec.encode, self._outputs.entry
-        for x, experience, definition in step.entries:
-            value = encode(TIMELINES.schema, entry(x, experience, definition))
-            batch.send(TIMELINES.name, batch.partition, x.identifier.encode(), value)
-        step.entries.clear()
+        for entries in (step.again, step.entries):  # in this order: a better copy comes behind
+            for x, experience, definition in entries:
+                value = encode(TIMELINES.schema, entry(x, experience, definition))
+                batch.send(TIMELINES.name, batch.partition, x.identifier.encode(), value)
+            entries.clear()
         for message in step.messages:
             self._send_inbox(batch, messages.receiver(message), messages.encode(message))
         step.messages.clear()

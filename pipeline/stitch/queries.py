@@ -20,6 +20,7 @@ from pipeline.domain.rules import Rules
 from pipeline.engine import Engine, NotMine, Store
 from pipeline.internal import Answering, Freshness
 from pipeline.partition import partition_of
+from pipeline.stitch.definitions import Definitions
 from pipeline.stitch.looking import Erased, Export, Forget, Looking, Swept, Tell, Tidy, Told, nothing, to_nobody
 from pipeline.stitch.watch import Watch
 
@@ -61,7 +62,7 @@ class Queries(Answering):
         self,
         engine: Engine,
         watch: Watch,
-        rules: Rules,
+        rules: Rules | Definitions,
         partitions: int,
         token: str,
         host: str,
@@ -74,7 +75,7 @@ class Queries(Answering):
         """`seal`, `recalled`, `tell` and `forget` as for `Looking`."""
         self._engine = engine
         self._watch = watch
-        self._rules = rules
+        self._rules = (rules if isinstance(rules, Definitions) else Definitions(rules)).rules
         self._partitions = partitions
         looking = Looking(engine, partitions, seal, recalled, tell, forget)
         questions: dict[str, Any] = {
@@ -112,20 +113,21 @@ class Queries(Answering):
         if asked.now_ms is not None and len(persons) == 1 and (person := persons.pop()) is not None:
             with contextlib.suppress(NotMine):  # then whoever owns the person is asked
                 state = self._state(person, freshness)
-                contexts[person] = view.context(state, person, asked.now_ms, self._rules)
+                contexts[person] = view.context(state, person, asked.now_ms, self._rules(state))
         return {"results": results, "contexts": contexts, **freshness.told()}
 
     async def context(self, asked: Context) -> dict[str, Any]:
         """The whole view of one person."""
         freshness = Freshness(asked.copy)
-        told = view.context(self._state(asked.id, freshness), asked.id, asked.now_ms, self._rules)
+        state = self._state(asked.id, freshness)
+        told = view.context(state, asked.id, asked.now_ms, self._rules(state))
         return {**told, **freshness.told()}
 
     async def timeline(self, asked: Timeline) -> dict[str, Any]:
         """A stretch of one person's timeline."""
         freshness = Freshness(asked.copy)
         state = self._state(asked.id, freshness)
-        told = view.timeline(state, asked.id, self._rules, asked.limit, asked.before, asked.channel)
+        told = view.timeline(state, asked.id, self._rules(state), asked.limit, asked.before, asked.channel)
         return {**told, **freshness.told()}
 
     async def wait(self, asked: Wait) -> dict[str, Any]:

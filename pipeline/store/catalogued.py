@@ -12,7 +12,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from pipeline.domain.catalogue import Catalogue, Touchpoint
-from pipeline.domain.scoring import DAY_MS
+from pipeline.domain.scoring import DAY_MS, Scoring
 
 Row = dict[str, Any]
 
@@ -24,19 +24,19 @@ class Loaded:
     tables: dict[str, list[Row]]
 
 
-def rows(known: Catalogue, now_ms: int) -> Loaded:
-    """What the tables must hold; `now_ms` is their version."""
+def rows(known: Catalogue, now_ms: int, live: int | None = None) -> Loaded:
+    """What the tables must hold where that definition is live (None: the newest); `now_ms` is their version."""
     tables: dict[str, list[Row]] = {
         "catalogue_touchpoints": [_touchpoint(each) for each in known.touchpoints.values()],
         "catalogue_steps": _steps(known),
-        "catalogue_settings": _settings(known),
+        "catalogue_settings": _settings(known, known.scoring if live is None else known.scorings[live]),
     }
     return Loaded({name: [{**row, "version": now_ms} for row in found] for name, found in tables.items()})
 
 
-def load(client: Client, known: Catalogue, now_ms: int) -> None:
+def load(client: Client, known: Catalogue, now_ms: int, live: int | None = None) -> None:
     """Write it. Raises the driver's Error."""
-    for name, found in rows(known, now_ms).tables.items():
+    for name, found in rows(known, now_ms, live).tables.items():
         if found:
             columns = list(found[0])
             client.insert(name, [[row[c] for c in columns] for row in found], columns, settings={"async_insert": 0})
@@ -84,8 +84,8 @@ def _steps(known: Catalogue) -> list[Row]:
     ]
 
 
-def _settings(known: Catalogue) -> list[Row]:
-    business, scoring = known.business, known.scoring
+def _settings(known: Catalogue, scoring: Scoring) -> list[Row]:
+    business = known.business
     times = business.complaints
     numbers = {
         "service_level_s": business.service_level_s,

@@ -5,6 +5,7 @@ stays in the queries' sums all the while: they add up its cells themselves (the 
 ever stale, it may be repeated, and several may do it at once; if nobody does it, queries are only slower.
 
 The number up to which an hour has changed is read before its cells are: what changes in between makes it due again.
+Hours are summed up by the definition that is live, and kept by each: going back to one costs only what has changed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ BREATH_S = 1.0  # between two statements while more is due: others want the mach
 
 _log = logs.get("store")
 
-_DUE = """SELECT zone, toUnixTimestamp(hour), through
+_DUE = """SELECT zone, toUnixTimestamp(hour), definition, through
 FROM touchpoint_hours_due
 WHERE hour < now() - {over_s:UInt32}
 ORDER BY hour DESC
@@ -42,6 +43,7 @@ FROM
         transform(toUnixTimestamp(hour), {{hours:Array(UInt32)}}, {{through:Array(UInt64)}}, toUInt64(0)) AS through
     FROM touchpoint_quarters_summed
     WHERE hour >= fromUnixTimestamp({{first:UInt32}}) AND hour <= fromUnixTimestamp({{last:UInt32}})
+        AND definition = {{definition:UInt32}}
 )
 WHERE toUnixTimestamp(hour) IN {{hours:Array(UInt32)}}"""
 
@@ -52,30 +54,33 @@ class Due:
 
     zone: str
     hour: int
+    definition: int  # that was live
     through: int
 
 
 def due(client: Client, limit: int = HOURS_MAX, over_s: int = OVER_S) -> list[Due]:
     """The newest hours that are over and due. Raises the driver's Error."""
     found = client.query(_DUE, {"limit": limit, "over_s": over_s}).result_rows
-    return [Due(str(zone), int(hour), int(through)) for zone, hour, through in found]
+    return [Due(str(zone), int(hour), int(definition), int(through)) for zone, hour, definition, through in found]
 
 
 def sum_up(client: Client, hours: list[Due]) -> None:
-    """Sum these hours up, and say so. Raises the driver's Error."""
+    """Sum these hours up, all by one definition, and say so. Raises the driver's Error."""
     if not hours:
         return
     columns = ", ".join(f"`{row[0]}`" for row in client.query(_COLUMNS).result_rows)
     starts = sorted(each.hour for each in hours)
     parameters = {
+        "definition": hours[0].definition,
         "hours": [each.hour for each in hours],
         "through": [each.through for each in hours],
         "first": starts[0],
         "last": starts[-1],
     }
     client.command(_SUM.format(columns=columns), parameters, settings={"async_insert": 0})
-    rows = [[each.zone, each.hour, each.through] for each in hours]
-    client.insert("touchpoint_hours_made", rows, ["zone", "hour", "through"], settings={"async_insert": 0})
+    rows = [[each.zone, each.hour, each.definition, each.through] for each in hours]
+    columns_made = ["zone", "hour", "definition", "through"]
+    client.insert("touchpoint_hours_made", rows, columns_made, settings={"async_insert": 0})
 
 
 async def keep(connect: Callable[[], Client], stop: asyncio.Event, pace_s: float = PACE_S) -> None:

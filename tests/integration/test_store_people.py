@@ -183,13 +183,14 @@ def test_every_view_of_persons_moves_with_whose_it_is_and_says_nothing_of_who_re
     assert world.in_views() == everywhere("customer:c")
     world.allowed("anonymous:a", "browser's no", at=3, public=True, analysis=False)
     told = world.in_views()
-    for view in ("identities_current", "customer_current", "interactions_by_person", "persons"):
+    scores = ("customer_current", "customer_by_definition")
+    for view in ("identities_current", *scores, "interactions_by_person", "persons"):
         assert told.pop(view) == {"customer:c"}  # there the customer is, by what is not of that browser
     assert set().union(*told.values()) == set()
     world.assigned("anonymous:a")
     told = world.in_views()
     assert told.pop("interactions_by_person") == told.pop("persons") == {"customer:c"}  # their own words on consent
-    assert told.pop("customer_current") == {"customer:c"}
+    assert told.pop("customer_current") == told.pop("customer_by_definition") == {"customer:c"}
     assert set().union(*told.values()) == set()
 
 

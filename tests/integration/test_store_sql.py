@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
@@ -14,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline import definitions
 from pipeline.domain.intervals import Z95
 from pipeline.domain.messages import UNASSIGNED, Assignment
 from pipeline.settings import Settings
@@ -198,13 +200,17 @@ def test_customer_current_is_the_newest_that_was_not_taken_back(client: Client) 
     assert asked(client, sql) == [(20_001, 1, None, 20.0)]
     put(client, rows.CUSTOMER_SCORES, score("customer:s", 20_001))
     assert asked(client, sql) == [(20_000, 1, 10.0, None)]
-    put(client, rows.CUSTOMER_SCORES, score("customer:s", 20_000, definition=2, ease=11.0))
-    assert asked(client, sql) == [(20_000, 2, 11.0, None)]
+    put(client, rows.CUSTOMER_SCORES, score("customer:s", 20_002, definition=2, ease=11.0))
+    assert asked(client, sql) == [(20_000, 1, 10.0, None)]
+    with live(client, 2, 1):
+        assert asked(client, sql) == [(20_002, 2, 11.0, None)]
+    by_definition = sql.replace("customer_current", "customer_by_definition") + " ORDER BY definition"
+    assert asked(client, by_definition) == [(20_000, 1, 10.0, None), (20_002, 2, 11.0, None)]
     put(client, rows.IDENTITIES, identity("customer:s", Assignment(1, owners=("customer:t",))))
     assert asked(client, sql) == []
 
 
-def test_touchpoint_views_take_each_cell_once_and_add_up_what_each_definition_judged(client: Client) -> None:
+def test_touchpoint_views_take_each_cell_once_by_the_definition_that_is_live(client: Client) -> None:
     client.command("SYSTEM STOP MERGES touchpoint_scores")  # a merge would do FINAL's work
     hour = START // 3_600_000 * 3_600_000 + 900_000  # a quarter past: with the zone's 5:45 the start of an hour
     for _ in range(2):  # absolute and repeated: nothing is added up twice, and an older one changes nothing
@@ -213,19 +219,65 @@ def test_touchpoint_views_take_each_cell_once_and_add_up_what_each_definition_ju
         put(client, rows.TOUCHPOINT_SCORES, cell(hour, 2, 1, [1.0], 1), at=7)
         put(client, rows.TOUCHPOINT_SCORES, cell(hour, 2, 1, [100.0], 2), at=8)
     put(client, rows.TOUCHPOINT_SCORES, cell(hour + 900_000, 1, 1, [0.0, 80.0], 4), cell(hour - 900_000, 1, 1, [], 100))
-    put(client, rows.TOUCHPOINT_SCORES, cell(hour + 900_000, 1, 2, [30.0], 4))
+    put(client, rows.TOUCHPOINT_SCORES, cell(hour + 900_000, 1, 2, [30.0], 9), cell(hour - 900_000, 1, 2, [], 100))
     sql = """SELECT toUnixTimestamp(hour) * 1000, definition, interactions, ease_asked_n, ease_asked_mean,
         ease_asked_low, ease_asked_high, emotion_asked_mean, emotion_asked_low FROM touchpoint_hourly ORDER BY hour"""
     before, during = asked(client, sql)
     assert before[2:] == (100, 0, None, None, None, None, None)
-    values = [50.0, 100.0, 0.0, 80.0, 30.0]  # an interaction is in the cell of one definition only
-    mean = sum(values) / 5
-    margin = Z95 * math.sqrt(sum((x - mean) ** 2 for x in values) / 4 / 5)
-    assert during[:4] == (hour, 2, 13, 5)
+    values = [50.0, 100.0, 0.0, 80.0]
+    mean = sum(values) / 4
+    margin = Z95 * math.sqrt(sum((x - mean) ** 2 for x in values) / 3 / 4)
+    assert during[:4] == (hour, 1, 9, 4)
     assert during[4:7] == pytest.approx((mean, max(mean - margin, 0), min(mean + margin, 100)))
     assert during[7:] == (None, None)
     days = asked(client, "SELECT sum(interactions), count() FROM touchpoint_daily")
-    assert days[0][0] == 113
+    assert days[0][0] == 109
+    with live(client, 2, 1):
+        assert [row[1:5] for row in asked(client, sql)] == [(2, 100, 0, None), (2, 9, 1, 30.0)]
+    each = """SELECT definition, sum(interactions), sum(ease_asked_n) FROM touchpoint_quarters_by_definition
+        GROUP BY definition ORDER BY definition"""
+    assert asked(client, each) == [(1, 109, 4), (2, 109, 1)]
+    daily = """SELECT definition, sum(interactions), sum(ease_n), max(ease), max(ease_low)
+        FROM touchpoint_daily_by_definition GROUP BY definition ORDER BY definition"""
+    first, second = asked(client, daily)
+    assert first == pytest.approx((1, 109, 4, mean, max(mean - margin, 0)), rel=1e-4)
+    assert second == (2, 109, 1, 30.0, None)
+
+
+def test_what_another_definition_says_otherwise_is_there_while_both_are_counted(client: Client) -> None:
+    assert asked(client, "SELECT count() FROM definition_differences") == [(0,)]
+    at, old, new = START - 90_000_000, [50.0, 60.0, 70.0], [20.0, 40.0]
+    for definition, values in ((1, old), (2, new)):
+        put(client, rows.TOUCHPOINT_SCORES, {**cell(at, 0, definition, values, 3), "touchpoint": "desk"})
+    people = {
+        1: {"same": (50.0, True), "better": (50.0, True), "worse": (50.0, False), "lost": (10.0, False)},
+        2: {"same": (54.0, True), "better": (56.0, False), "worse": (44.9, True), "new": (10.0, False)},
+    }
+    for definition, found in people.items():
+        for name, (overall, risk) in found.items():
+            row = score(f"customer:differs-{name}", 20_000, definition, ease=overall)
+            put(client, rows.CUSTOMER_SCORES, {**row, "overall": overall, "at_risk": risk})
+    with live(client, 1, 2):
+        [row] = asked(
+            client,
+            """SELECT dimension, definition_live, definition_beside, live_n, live_mean, beside_n, beside_mean, change,
+                change_low, change_high FROM definition_differences WHERE touchpoint = 'desk'""",
+        )
+        margin = Z95 * math.sqrt(100 / 3 + 200 / 2)
+        assert row[:8] == ("ease", 1, 2, 3, 60.0, 2, 30.0, -30.0)
+        assert row[8:] == pytest.approx((-30 - margin, -30 + margin))
+        shown = "SELECT better, worse, risk_gained, risk_lost, both FROM definition_customers"
+        better, worse, gained, lost, both = asked(client, shown)[0]
+        assert (better, worse, gained, lost, both) == (1, 1, 1, 1, 3)
+
+
+@contextmanager
+def live(client: Client, definition: int, beside: int) -> Iterator[None]:
+    """While that definition is live, and another one counted beside it."""
+    number = next(names) + 1
+    definitions.load(client, [definitions.Recorded(number, definition, beside, START)])
+    yield
+    client.command(f"ALTER TABLE definitions DELETE WHERE number = {number}", settings={"mutations_sync": 2})
 
 
 def test_views_do_not_depend_on_join_use_nulls(client: Client) -> None:

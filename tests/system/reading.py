@@ -31,10 +31,11 @@ SELECT identifier, person, toUnixTimestamp64Milli(until) AS until, earlier_perso
     sessions
 FROM identities_current"""
 SCORES = """
-SELECT * EXCEPT day, toInt32(day) AS day FROM customer_scores FINAL WHERE effectiveness_n + ease_n + emotion_n > 0"""
+SELECT * EXCEPT day, toInt32(day) AS day FROM customer_scores FINAL
+WHERE effectiveness_n + ease_n + emotion_n > 0 AND definition = {definition}"""
 CELLS = """
 SELECT * EXCEPT window_start, toUnixTimestamp64Milli(window_start) AS window_start
-FROM touchpoint_scores FINAL WHERE interactions != 0"""
+FROM touchpoint_scores FINAL WHERE interactions != 0 AND definition = {definition}"""
 REJECTED = "SELECT reason, count() AS n FROM rejected FINAL GROUP BY reason"
 
 
@@ -46,12 +47,12 @@ def wait_until_quiet(stack: RunningStack, seconds: float) -> float:
     """
     began = time.monotonic()
     while True:
-        before = asyncio.run(_ends(stack))
+        before = asyncio.run(ends(stack))
         status = json.loads(stack.run("status", "--json").stdout)
         lags = status["lags"]
         waiting = lags is None or any(count for stage in lags.values() for count in stage.values())
         took_s = time.monotonic() - began
-        if not waiting and asyncio.run(_ends(stack)) == before:
+        if not waiting and asyncio.run(ends(stack)) == before:
             return took_s
         assert took_s < seconds, f"still waiting after {took_s:.0f} s: {lags or status['troubles']}"
 
@@ -73,15 +74,15 @@ def ledger(stack: RunningStack) -> list[str]:
     return wrong
 
 
-async def _ends(stack: RunningStack) -> dict[TopicPartition, int]:
+async def ends(stack: RunningStack) -> dict[TopicPartition, int]:
     """Where each partition of the flow's topics ends."""
     consumer = AIOKafkaConsumer(bootstrap_servers=f"127.0.0.1:{stack.port('kafka')}")
     await consumer.start()
     try:
         topics = [each for each in await consumer.topics() if not each.startswith("__") and each != "routes"]
         places = [TopicPartition(each, n) for each in topics for n in consumer.partitions_for_topic(each) or ()]
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
-        return ends
+        found: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        return found
     finally:
         await consumer.stop()
 
@@ -107,8 +108,8 @@ def rows(stack: RunningStack, query: str) -> list[Row]:
     return [json.loads(line) for line in answer.text.split("\n") if line]
 
 
-def seen(stack: RunningStack) -> Seen:
-    """All that ClickHouse holds."""
+def seen(stack: RunningStack, definition: int = 1) -> Seen:
+    """All that ClickHouse holds, with the scores by a definition."""
     days = rows(stack, "SELECT DISTINCT toInt32(occurred_day) AS day FROM interactions")
     interactions = [row for each in days for row in rows(stack, INTERACTIONS.format(day=f"toDate({each['day']})"))]
     return Seen(
@@ -117,8 +118,8 @@ def seen(stack: RunningStack) -> Seen:
             for row in interactions
         },
         identities={row["identifier"]: row for row in rows(stack, IDENTITIES)},
-        scores={(row["person"], row["day"]): row for row in rows(stack, SCORES)},
-        cells={_place(row): _sums(row) for row in rows(stack, CELLS)},
+        scores={(row["person"], row["day"]): row for row in rows(stack, SCORES.format(definition=definition))},
+        cells={_place(row): _sums(row) for row in rows(stack, CELLS.format(definition=definition))},
         rejected=Counter({row["reason"]: row["n"] for row in rows(stack, REJECTED)}),
     )
 

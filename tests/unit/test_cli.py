@@ -57,3 +57,17 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         cli.main(["status"])
     assert ended.value.code == 2
     assert "THROUGHLINE_WORKERS must be a whole number, not '-1'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["rescore"], "required: --version"),
+        (["rescore", "--version", "new"], "invalid int value: 'new'"),
+        (["rescore", "--version", "2", "--yes"], "no stack runs in"),
+    ],
+)
+def test_a_replay_says_what_it_lacks(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    assert says in capsys.readouterr().err

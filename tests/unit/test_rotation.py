@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from pipeline.domain import records, rollup, tallies
 from pipeline.domain.identifiers import Keyring
-from pipeline.domain.messages import Assigned, Assignment, Erased, Message, Misfiled, receiver
+from pipeline.domain.messages import Assigned, Assignment, Erased, Judging, Message, Misfiled, encode, receiver
 from pipeline.domain.profile import Work
 from pipeline.domain.rules import Rules
 from pipeline.domain.state import DictState
@@ -30,7 +31,8 @@ from tests.rings import FIRST, NEW, OLD, RENAMING, SECOND, THIRD
 
 CODEC = Codec(Settings().schemas)
 PARTITIONS = 8
-RULES = Rules(scoring=SCORING, view_size=3, spare=0, alias_sessions=4)
+RULES = Rules(scoring=SCORING, view_size=3, spare=0, alias_sessions=4, beside=replace(SCORING, version=2))
+JUDGING = encode(Judging(3, 1, 2))
 
 
 def never(_what: str, _looked: int) -> None:
@@ -103,6 +105,8 @@ def told(ring: Keyring) -> list[Message]:
 def stored(ring: Keyring) -> list[dict[bytes, bytes]]:
     """The state of all partitions when everything that was told is settled, in one order."""
     states = [DictState() for _ in range(PARTITIONS)]
+    for each in states:
+        each.put(records.JUDGING, JUDGING)
     waiting = deque(told(ring))
     while waiting:
         message = waiting.popleft()
@@ -167,7 +171,8 @@ def check(copy: Copy, expected: list[dict[bytes, bytes]]) -> None:
         assert wanted.items() <= mine.items()
     kinds = {profiles.parts(key)[1] for data in expected for key in data if key[:1] == records.PROFILE}
     assert kinds == profiles.KINDS
-    assert {key[:1] for data in expected for key in data} - {records.PROFILE, *COUNTS} == state.SEALED
+    assert {key[:1] for data in expected for key in data} - {records.PROFILE, records.JUDGING, *COUNTS} == state.SEALED
+    assert {data[records.JUDGING] for data in found} == {JUDGING}
 
 
 def test_renamed_profiles_are_as_if_they_had_always_had_that_key(tmp_path: Path) -> None:
@@ -212,11 +217,13 @@ def test_cells_are_published_as_they_stand_in_the_end(tmp_path: Path) -> None:
     for topic, number, (_, key, value) in broker.sent:
         if topic == TOUCHPOINT_SCORES.name:
             row = CODEC.decode(value or b"")[1]
-            assert key == f"{row['window_start']}|{row['touchpoint']}|{row['channel']}|{number}|1".encode()
+            assert (
+                key
+                == f"{row['window_start']}|{row['touchpoint']}|{row['channel']}|{number}|{row['definition']}".encode()
+            )
             assert row["partition"] == number
-            published[number, f"c{row['window_start']}|{row['channel']}|1|{row['touchpoint']}".encode()] = row[
-                "interactions"
-            ]
+            cell = f"c{row['window_start']}|{row['channel']}|{row['definition']}|{row['touchpoint']}".encode()
+            published[number, cell] = row["interactions"]
     before, after = cells(stored(FIRST)), cells([dict(store.everything()) for store in copy.stores])
     changed = {
         (n, key)
@@ -261,4 +268,4 @@ def test_an_unknown_record_stops_the_renaming(tmp_path: Path) -> None:
 
 def test_every_kind_of_profile_record_can_be_renamed() -> None:
     single = {v for n, v in vars(records).items() if n.isupper() and isinstance(v, bytes)}
-    assert single == profiles.KINDS | state.SEALED | {records.PROFILE}
+    assert single == profiles.KINDS | state.SEALED | {records.PROFILE, records.JUDGING}

@@ -86,7 +86,7 @@ def test_erasures_of_identify_are_found_by_the_new_seal() -> None:
 def filled(kind: Any) -> Any:
     """A value of a type, with an old identifier wherever a text can stand."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if isinstance(kind, type) and (issubclass(kind, msgspec.Struct) or hasattr(kind, "_fields")):
         return kind(**{name: filled(each) for name, each in typing.get_type_hints(kind).items()})
     if origin in (typing.Union, types.UnionType):
         return filled(inner[0])
@@ -125,7 +125,7 @@ def test_only_old_identifiers_are_renamed() -> None:
 
 
 def test_every_compacted_topic_is_renamed_or_names_nobody() -> None:
-    names_nobody = {"scores.touchpoints", "tallies", "routes"}
+    names_nobody = {"scores.touchpoints", "tallies", "routes", "definitions"}
     ages_out = {"interactions.rejected"}
     compacted = {topic.name for topic in TOPICS if "compact" in topic.cleanup}
     assert (

@@ -1,44 +1,8 @@
--- A row that says nothing takes an earlier one back. Who has since become somebody else is left out at once, whatever is still to be taken back;
--- so is who refuses analysis.
 CREATE OR REPLACE VIEW customer_current AS
 SELECT *
-FROM
-(
-    SELECT
-        s.person AS person,
-        max(s.day) AS day,
-        argMax(s.definition, (s.day, s.definition)) AS definition,
-        argMax(tuple(s.effectiveness), (s.day, s.definition)).1 AS effectiveness,
-        argMax(s.effectiveness_n, (s.day, s.definition)) AS effectiveness_n,
-        argMax(s.effectiveness_kind, (s.day, s.definition)) AS effectiveness_kind,
-        argMax(tuple(s.ease), (s.day, s.definition)).1 AS ease,
-        argMax(s.ease_n, (s.day, s.definition)) AS ease_n,
-        argMax(s.ease_kind, (s.day, s.definition)) AS ease_kind,
-        argMax(tuple(s.emotion), (s.day, s.definition)).1 AS emotion,
-        argMax(s.emotion_n, (s.day, s.definition)) AS emotion_n,
-        argMax(s.emotion_kind, (s.day, s.definition)) AS emotion_kind,
-        argMax(tuple(s.overall), (s.day, s.definition)).1 AS overall,
-        argMax(s.overall_n, (s.day, s.definition)) AS overall_n,
-        argMax(s.worst_touchpoint, (s.day, s.definition)) AS worst_touchpoint,
-        argMax(tuple(s.worst_value), (s.day, s.definition)).1 AS worst_value,
-        argMax(s.worst_n, (s.day, s.definition)) AS worst_n,
-        argMax(tuple(s.gap), (s.day, s.definition)).1 AS gap,
-        argMax(s.gap_n, (s.day, s.definition)) AS gap_n,
-        argMax(s.trend, (s.day, s.definition)) AS trend,
-        argMax(tuple(s.trend_value), (s.day, s.definition)).1 AS trend_value,
-        argMax(tuple(s.trend_low), (s.day, s.definition)).1 AS trend_low,
-        argMax(tuple(s.trend_high), (s.day, s.definition)).1 AS trend_high,
-        argMax(s.trend_n, (s.day, s.definition)) AS trend_n,
-        argMax(s.at_risk, (s.day, s.definition)) AS at_risk,
-        argMax(s.at_risk_reason, (s.day, s.definition)) AS at_risk_reason,
-        argMax(s.repeat_contacts, (s.day, s.definition)) AS repeat_contacts
-    FROM customer_scores AS s FINAL
-    WHERE s.effectiveness_n + s.ease_n + s.emotion_n + s.gap_n + s.repeat_contacts > 0
-    GROUP BY s.person
-)
-WHERE person NOT IN (SELECT identifier FROM identities_assigned WHERE person != identifier)
-  AND person NOT IN (SELECT person FROM analysis_refused)
-COMMENT 'The newest scores of every person, by the newest definition of that day.';
+FROM customer_by_definition
+WHERE definition = (SELECT definition FROM definition_live)
+COMMENT 'The newest scores of every person. By other definitions: customer_by_definition.';
 
 ALTER TABLE customer_current
     COMMENT COLUMN person 'whose scores',

@@ -4,8 +4,8 @@ SELECT
     toTimeZone(toStartOfHour(q.window_start, '${time_zone}'), 'UTC') AS hour,
     q.touchpoint AS touchpoint,
     q.channel AS channel,
-    max(q.definition) AS definition,
+    q.definition AS definition,
 ${sums}
-FROM touchpoint_quarters AS q
-GROUP BY hour, q.touchpoint, q.channel
-COMMENT 'Sums per hour of the business, touchpoint and channel, straight from the cells: what touchpoint_hours keeps.';
+FROM touchpoint_quarters_by_definition AS q
+GROUP BY hour, q.touchpoint, q.channel, q.definition
+COMMENT 'Sums per hour of the business, touchpoint, channel and definition, straight from the cells: what touchpoint_hours keeps.';

@@ -27,5 +27,5 @@ ALTER TABLE touchpoint_weekly
     COMMENT COLUMN week 'its Monday, by the clock of the business',
     COMMENT COLUMN touchpoint 'where',
     COMMENT COLUMN channel 'in which channel',
-    COMMENT COLUMN definition 'newest version of schemas/catalogue/scores.yaml that judged any of it',
+    COMMENT COLUMN definition 'version of schemas/catalogue/scores.yaml: the live one',
 ${figure_comments};

@@ -25,5 +25,5 @@ ALTER TABLE channel_daily
     COMMENT COLUMN day 'by the clock of the business',
     COMMENT COLUMN channel 'the channel',
     COMMENT COLUMN touchpoints 'touchpoints of it at which something happened',
-    COMMENT COLUMN definition 'newest version of schemas/catalogue/scores.yaml that judged any of it',
+    COMMENT COLUMN definition 'version of schemas/catalogue/scores.yaml: the live one',
 ${figure_comments};

@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from pipeline import definitions
 from pipeline.settings import Settings
 from pipeline.store import hours, migrations, rows
 
@@ -69,6 +70,25 @@ def test_what_is_stored_twice_changes_nothing(client: Client) -> None:
     hours.sum_up(client, hours.due(client))
     put(client, rows.TOUCHPOINT_SCORES, record, at=50)
     assert hours.due(client) == []
+
+
+def test_hours_are_kept_by_each_definition(client: Client) -> None:
+    counted(client, FIRST, 3)
+    put(client, rows.TOUCHPOINT_SCORES, cell(FIRST, 0, 2, [], 4))
+    hours.sum_up(client, hours.due(client))
+    assert (hours.due(client), asked(client, SUMS)) == ([], [(FIRST, 3)])
+    slow = hours.due(client, over_s=0)
+    try:
+        definitions.load(client, [definitions.Recorded(7, 2, 1, START)])
+        assert ([each.definition for each in hours.due(client)], asked(client, SUMS)) == ([2], [(FIRST, 4)])
+        hours.sum_up(client, hours.due(client))
+        hours.sum_up(client, slow)
+        assert (hours.due(client), asked(client, SUMS)) == ([], [(FIRST, 4)])
+        definitions.load(client, [definitions.Recorded(8, 1, 2, START)])
+        assert (hours.due(client), asked(client, SUMS)) == ([], [(FIRST, 3)])
+        assert asked(client, KEPT) == [(2,)]
+    finally:
+        client.command("ALTER TABLE definitions DELETE WHERE number > 1", settings={"mutations_sync": 2})
 
 
 def test_what_has_just_begun_is_left_to_queries(client: Client) -> None:

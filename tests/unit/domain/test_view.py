@@ -46,6 +46,7 @@ def test_the_context_of_nobody_is_empty_and_complete() -> None:
             "preferences": {},
         },
         "scores": {
+            "definition": 1,
             **{name: {"value": None, "n": 0, "kind": ""} for name in ("effectiveness", "ease", "emotion", "overall")},
             **dict.fromkeys(("worst_touchpoint", "expectation_gap", "trend", "at_risk")),
             "repeat_contacts": 0,
@@ -277,6 +278,7 @@ def test_scores_have_their_kind() -> None:
         made(event_id="b", type="survey_answered", answer=("feeling", 4.0, 0.0, 5.0)),
     )["scores"]
     assert told == {
+        "definition": 1,
         "effectiveness": {"value": 100.0, "n": 1, "kind": "observed"},
         "ease": {"value": None, "n": 0, "kind": ""},
         "emotion": {"value": 80.0, "n": 1, "kind": "asked"},

@@ -36,7 +36,8 @@ ASSIGNED = Assignment(1, ("customer:1",))
 
 
 def stitch(**given_: Any) -> Stitch:
-    return Stitch(CODEC, KEYRING, RULES, PARTITIONS, "US", **{"policy": POLICY} | given_)
+    rules = given_.pop("rules", RULES)
+    return Stitch(CODEC, KEYRING, rules, PARTITIONS, "US", **{"policy": POLICY} | given_)
 
 
 def event(channel: str = "web", offset: int = 0, topic: str | None = None, **fields: Any) -> FakeRecord:

@@ -80,9 +80,14 @@ def test_every_view_and_table_says_what_it_is() -> None:
     folder = Settings().schemas / "clickhouse"
     statements = [s for each in (*read_tables(folder), read_views(folder, "UTC")) for s in each.statements]
     assert len(statements) > 5
-    repeatable = ("CREATE TABLE IF NOT EXISTS ", "CREATE MATERIALIZED VIEW IF NOT EXISTS ", "CREATE OR REPLACE VIEW ")
+    repeatable = (
+        *("CREATE TABLE IF NOT EXISTS ", "CREATE MATERIALIZED VIEW IF NOT EXISTS ", "CREATE OR REPLACE VIEW "),
+        "CREATE OR REPLACE TABLE touchpoint_hours",  # what it loses is summed up again
+    )
     for statement in statements:
-        if re.match(r"INSERT INTO (consents|complaints|touchpoint_changes)\nSELECT\s|ALTER TABLE ", statement):
+        if re.match(
+            r"INSERT INTO (consents|complaints|definitions|touchpoint_changes)\nSELECT\s|ALTER TABLE ", statement
+        ):
             continue  # rows that replace themselves, settings, and comments on columns
         assert statement.startswith(repeatable), statement[:60]
         assert "\nCOMMENT '" in statement, statement[:60]
