@@ -1,7 +1,7 @@
 # Throughline. Needs Python 3.11, 3.12 or 3.13 and nothing else; everything it fetches goes into .venv
 # and the cache of downloads (~/.cache/throughline).
 
-.PHONY: help demo up test check bench storm fuzz locks runtime dev clean
+.PHONY: help demo up test test-long check bench storm fuzz locks runtime dev clean
 .DEFAULT_GOAL := help
 
 # The first Python that fits. Another one: make PYTHON=/path/to/python3.12 demo
@@ -11,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: runtime ## the whole stack with a shop whose customers keep shopping, until Ctrl-C
 	@exec $(BIN)/throughline up --shop
@@ -19,12 +19,15 @@ demo: runtime ## the whole stack with a shop whose customers keep shopping, unti
 up: runtime ## the whole stack without the shop, until Ctrl-C
 	@exec $(BIN)/throughline up
 
-test: dev ## set up, check, and run every test (under ten minutes)
+test: dev ## set up, check, and run all tests but the long ones (under ten minutes)
 	@$(MAKE) --no-print-directory check
 	@echo "== Tests of units, two at a time"
 	@$(BIN)/python -m pytest tests/unit -n 2
 	@echo "== Tests of contracts and of the real stack (a Kafka and a ClickHouse of its own, on free ports)"
-	@$(BIN)/python -m pytest tests/contract tests/integration tests/system
+	@$(BIN)/python -m pytest tests/contract tests/integration tests/system -m "not long"
+
+test-long: dev ## the tests on the real stack that take minutes each
+	@$(BIN)/python -m pytest tests/integration tests/system -m long
 
 check: dev ## formatting, lint, types, layers
 	@echo "== Formatting" && $(BIN)/ruff format --check .

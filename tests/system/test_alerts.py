@@ -18,6 +18,8 @@ import pytest
 
 from tests.system.product import Answer, Product, eventually, free_port, running
 
+pytestmark = pytest.mark.long
+
 HOUR = 3_600_000
 PURPOSE = {"Throughline-Purpose": "test"}
 

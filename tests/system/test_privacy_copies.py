@@ -11,6 +11,8 @@ import pytest
 
 from tests.system.product import Product, eventually, running
 
+pytestmark = pytest.mark.long
+
 NAME = "zoe-to-be-erased"
 NUMBERS = 24  # customers, on every partition
 

@@ -21,6 +21,8 @@ from tests.system.generator import storm
 from tests.system.running import REPO, RunningStack, command, wait_until
 from tests.truth import Expected, answer, expected_of
 
+pytestmark = pytest.mark.long
+
 PARTITIONS = 4
 EVENTS, RATE = 1_500, 250.0
 VIEW_SIZE = 200

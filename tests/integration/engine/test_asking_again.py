@@ -16,11 +16,15 @@ from pipeline.domain.messages import Evidence, encode
 from pipeline.engine import Batch, Engine, EngineApp, Limits, NotMine, Spec, Store
 from pipeline.identify.process import Bounds, Identify
 from pipeline.identify.records import decode_counters, decode_record
+from pipeline.settings import Settings
 from pipeline.topics import EVIDENCE, IDENTIFY_CHANGELOG, Topic
+from pipeline.wire import Codec
 from tests.conftest import Stack
-from tests.unit.identify.staging import JsonCodec, seal
+from tests.unit.identify.staging import seal
 
 K = 30
+#: The real one: rows go to the topics that other tests read.
+CODEC = Codec(Settings().schemas)
 CAPS = Caps(reach=K)
 BOUNDS = Bounds(changes=40, looks=100, spread=20, chores=20, page=8)
 BATCHES_BEFORE_IT_ENDS = 5
@@ -35,7 +39,7 @@ class Deciding:
         self._stop_after = stop_after
         self.engine = Engine(spec)
         self._app = EngineApp(self.engine, self._decide)
-        self._identify = Identify(JsonCodec(), 1, seal, caps=CAPS, bounds=BOUNDS)
+        self._identify = Identify(CODEC, 1, seal, caps=CAPS, bounds=BOUNDS)
 
     async def __aenter__(self) -> Deciding:
         await self._app.start()
