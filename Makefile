@@ -19,7 +19,7 @@ demo: runtime ## the whole stack with a shop whose customers keep shopping, unti
 up: runtime ## the whole stack without the shop, until Ctrl-C
 	@exec $(BIN)/throughline up
 
-test: dev ## set up, check, and run all tests but the long ones (under ten minutes)
+test: dev ## set up, check, and run all tests but the long ones
 	@$(MAKE) --no-print-directory check
 	@echo "== Tests of units, two at a time"
 	@$(BIN)/python -m pytest tests/unit -n 2
