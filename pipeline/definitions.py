@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from aiokafka import TopicPartition
 from clickhouse_connect.driver.client import Client
 
 from pipeline import kafka
 from pipeline.domain.messages import Judging
 from pipeline.settings import Settings
 from pipeline.topics import DEFINITIONS
-
-POLL_MS = 500
 
 
 class MissingDefinition(RuntimeError):
@@ -60,22 +57,9 @@ _decode = msgspec.json.Decoder(Recorded).decode
 
 async def read(settings: Settings) -> list[Recorded]:
     """All that were recorded, by rising number. Raises aiokafka's errors."""
-    consumer = kafka.consumer(settings, group=None)
-    await consumer.start()
-    try:
-        place = TopicPartition(DEFINITIONS.name, 0)
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        end = (await consumer.end_offsets([place]))[place]
-        found: dict[int, Recorded] = {}
-        while await consumer.position(place) < end:
-            for each in (await consumer.getmany(place, timeout_ms=POLL_MS)).get(place, ()):
-                if each.value is not None:
-                    recorded = _decode(each.value)
-                    found[recorded.number] = recorded
-        return [found[number] for number in sorted(found)]
-    finally:
-        await consumer.stop()
+    records = await kafka.read_whole(settings, DEFINITIONS)
+    found = {each.number: each for each in (_decode(record.value) for record in records if record.value is not None)}
+    return [found[number] for number in sorted(found)]
 
 
 async def record(settings: Settings, recorded: Recorded) -> None:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
@@ -28,6 +28,7 @@ from aiokafka.structs import OffsetAndMetadata
 from pipeline.settings import Settings
 from pipeline.topics import TOPICS, Topic
 
+READ_MS = 500  # between two looks whether the end is reached
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # the broker's own limit, and so the producers'
 COORDINATOR_S_MAX = 10.0
 TOPICS_S_MAX = 20.0  # until the broker knows the topics that were created
@@ -93,6 +94,23 @@ def space_fetches(consumer: AIOKafkaConsumer, apart_s: float) -> None:
         return await fetch(assignment, node_id, request)
 
     fetcher._proc_fetch_request = spaced
+
+
+async def read_whole(settings: Settings, topic: Topic) -> list[ConsumerRecord]:
+    """All that a topic of one partition holds now, in its order: for small ones. Raises aiokafka's errors."""
+    reader = consumer(settings, group=None)
+    await reader.start()
+    try:
+        place = TopicPartition(topic.name, 0)
+        reader.assign([place])
+        await reader.seek_to_beginning(place)
+        end = (await reader.end_offsets([place]))[place]
+        found: list[ConsumerRecord] = []
+        while await reader.position(place) < end:
+            found += (await reader.getmany(place, timeout_ms=READ_MS)).get(place, ())
+        return found
+    finally:
+        await reader.stop()
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:

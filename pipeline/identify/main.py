@@ -6,9 +6,8 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline import keys, logs, partition
+from pipeline import kafka, keys, logs, partition
 from pipeline.engine import Batch, Engine, EngineApp, Limits, Sent, Spec, paced, run_worker
 from pipeline.identify import recall
 from pipeline.identify.process import Identify
@@ -19,7 +18,6 @@ from pipeline.topics import EVIDENCE, IDENTIFY_CHANGELOG, IDENTITY_ORDERS, ROUTE
 from pipeline.wire import Codec
 
 GROUP = "identify"
-POLL_MS = 500
 BATCH_INTERVAL_S = 0.02  # shorter than the engine's: everybody waits for this one, and its transactions are few
 
 
@@ -41,22 +39,8 @@ def specification(settings: Settings) -> Spec:
 
 async def recalled(settings: Settings) -> list[recall.Recalled]:
     """What identity.orders holds now, the newest of each order. Small: what people ordered, and seals of the erased."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap, enable_auto_commit=False, isolation_level="read_committed"
-    )
-    await consumer.start()
-    try:
-        place = TopicPartition(IDENTITY_ORDERS.name, 0)
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        end = (await consumer.end_offsets([place]))[place]
-        found: dict[bytes, bytes | None] = {}
-        while await consumer.position(place) < end:
-            records = (await consumer.getmany(place, timeout_ms=POLL_MS)).get(place, ())
-            found.update({record.key or b"": record.value for record in records})
-        return [recall.decode(value) for value in found.values() if value is not None]
-    finally:
-        await consumer.stop()
+    found = {record.key: record.value for record in await kafka.read_whole(settings, IDENTITY_ORDERS)}
+    return [recall.decode(value) for value in found.values() if value is not None]
 
 
 def run(settings: Settings) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from aiokafka import TopicPartition
 
 from pipeline import kafka
 from pipeline.domain.messages import Scrub, encode
@@ -19,7 +18,6 @@ from pipeline.partition import partition_of
 from pipeline.settings import Settings
 from pipeline.topics import IDENTITY_ORDERS, INBOX
 
-POLL_MS = 500
 ERASE = "erase"
 SHARE = "share"
 
@@ -74,20 +72,8 @@ def gather(values: Iterable[bytes]) -> Recalled:
 
 async def read(settings: Settings) -> Recalled:
     """All that the topic holds now. Raises aiokafka's errors."""
-    consumer = kafka.consumer(settings, group=None)
-    await consumer.start()
-    try:
-        place = TopicPartition(IDENTITY_ORDERS.name, 0)
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        end = (await consumer.end_offsets([place]))[place]
-        newest: dict[bytes | None, bytes | None] = {}
-        while await consumer.position(place) < end:
-            found = await consumer.getmany(place, timeout_ms=POLL_MS)
-            newest.update({record.key: record.value for record in found.get(place, ())})
-        return gather(value for value in newest.values() if value is not None)
-    finally:
-        await consumer.stop()
+    newest = {record.key: record.value for record in await kafka.read_whole(settings, IDENTITY_ORDERS)}
+    return gather(value for value in newest.values() if value is not None)
 
 
 async def tell(settings: Settings, messages: Iterable[Scrub]) -> None:
