@@ -2,7 +2,7 @@
 -- compare them, and never add up several.
 CREATE OR REPLACE VIEW touchpoint_daily_by_definition AS
 WITH
-    (n, total, squares) -> 1.959963984540054 * sqrt(greatest(squares - total * total / n, 0) / (n - 1) / n) AS margin
+${formulas}
 SELECT
     s.day AS day,
     s.touchpoint AS touchpoint,
@@ -10,15 +10,15 @@ SELECT
     s.definition AS definition,
     s.interactions AS interactions,
     s.effectiveness_n AS effectiveness_n,
-    if(effectiveness_n = 0, NULL, s.effectiveness_sum / effectiveness_n) AS effectiveness,
+    mean(effectiveness_n, s.effectiveness_sum) AS effectiveness,
     if(effectiveness_n < 2, NULL, greatest(effectiveness - margin(effectiveness_n, s.effectiveness_sum, s.effectiveness_sum2), 0)) AS effectiveness_low,
     if(effectiveness_n < 2, NULL, least(effectiveness + margin(effectiveness_n, s.effectiveness_sum, s.effectiveness_sum2), 100)) AS effectiveness_high,
     s.ease_n AS ease_n,
-    if(ease_n = 0, NULL, s.ease_sum / ease_n) AS ease,
+    mean(ease_n, s.ease_sum) AS ease,
     if(ease_n < 2, NULL, greatest(ease - margin(ease_n, s.ease_sum, s.ease_sum2), 0)) AS ease_low,
     if(ease_n < 2, NULL, least(ease + margin(ease_n, s.ease_sum, s.ease_sum2), 100)) AS ease_high,
     s.emotion_n AS emotion_n,
-    if(emotion_n = 0, NULL, s.emotion_sum / emotion_n) AS emotion,
+    mean(emotion_n, s.emotion_sum) AS emotion,
     if(emotion_n < 2, NULL, greatest(emotion - margin(emotion_n, s.emotion_sum, s.emotion_sum2), 0)) AS emotion_low,
     if(emotion_n < 2, NULL, least(emotion + margin(emotion_n, s.emotion_sum, s.emotion_sum2), 100)) AS emotion_high
 FROM
