@@ -106,11 +106,8 @@ class Entries:
 
     def over(self, identifier: str, public: bool) -> str:
         """The cap that one kind of an identifier's evidence alone exceeds; ''."""
-        record = self.entry(identifier).record
-        side = record.public if public else record
-        if side is None:
-            return ""
-        caps = self.caps
+        record, caps = self.entry(identifier).record, self.caps
+        side = record.of_kind(public)
         links, reach = (caps.freed_links, caps.freed_reach) if record.freed else (caps.links, caps.reach)
         if side.links > links:
             return "links"
@@ -119,7 +116,7 @@ class Entries:
     def count(self, identifier: str, public: bool, links: int = 0, reach: int = 0) -> None:
         """So many more links, or weaker identifiers."""
         entry = self.entry(identifier)
-        side = entry.side(True) if public else entry.record
+        side = entry.side(public)
         self._changed.add(identifier)
         few = side.links <= self._few[0] and side.reach <= self._few[1]
         before = "" if few else self.over(identifier, public)
@@ -132,17 +129,13 @@ class Entries:
         """From when on (ms) evidence of that kind about an identifier counts."""
         if not self.counters.renewals or is_erased(identifier):
             return 0
-        record = self.entry(identifier).record
-        side = record.public if public else record
-        return side.since if side is not None else 0
+        return self.entry(identifier).record.of_kind(public).since
 
     def life(self, identifier: str, public: bool) -> int:
         """How often evidence of that kind about an identifier was forgotten."""
         if not self.counters.renewals or is_erased(identifier):
             return 0
-        record = self.entry(identifier).record
-        side = record.public if public else record
-        return side.life if side is not None else 0
+        return self.entry(identifier).record.of_kind(public).life
 
     def lives(self, strong: str, weak: str, public: bool, edge: Edge) -> bool:
         """Whether evidence between two still counts."""
@@ -155,10 +148,7 @@ class Entries:
     def edge(self, strong: str, weak: str, public: bool) -> Edge | None:
         """The edge between two, whether it still counts or not."""
         entry = self.entry(weak)
-        record = entry.record
-        side = record.public if public else record
-        if side is None:
-            return None
+        side = entry.record.of_kind(public)
         edge = side.above.get(strong)
         if edge is None and side.more:
             known = entry.more[public]
@@ -198,10 +188,7 @@ class Entries:
     def edges(self, weak: str, public: bool) -> Mapping[str, Edge]:
         """All edges of one kind from stronger identifiers that count. Not to be changed."""
         entry = self.entry(weak)
-        record = entry.record
-        side = record.public if public else record
-        if side is None:
-            return {}
+        side = entry.record.of_kind(public)
         edges: Mapping[str, Edge] = side.above
         if side.more:
             more = entry.more[public]

@@ -159,7 +159,7 @@ class Erasing:
 
     def _reach(self, identifier: str) -> int:
         record = self._known.record(identifier)
-        return record.reach + (record.public.reach if record.public is not None else 0)
+        return record.reach + record.of_kind(True).reach
 
     def _counting(self, whole: list[str]) -> dict[tuple[str, str], set[bool]]:
         """(one of theirs, a weaker one) → the kinds of evidence that make them an owner, were it not for others."""
@@ -260,8 +260,9 @@ def unname_orders(state: State, order_id: str, start: int) -> Iterator[int]:
     concerned, ordered = scope(state, order_id), find(state, order_id)
     if concerned is None or ordered is None:  # proven already
         return
+    whole = frozenset(concerned.whole)
     for number in range(start, ordered.number):
-        unname(state, number, concerned.whole)
+        unname(state, number, whole)
         yield number + 1
 
 

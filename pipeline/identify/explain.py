@@ -15,7 +15,7 @@ from pipeline.domain.state import Reading
 from pipeline.identify.entries import BELOW, KINDS, MORE, SESSIONS, session_of
 from pipeline.identify.erasing import Scope
 from pipeline.identify.orders import Changed, Ordered, find
-from pipeline.identify.records import Edge, Record, Tally, blank, decode_edge, decode_record, decode_session
+from pipeline.identify.records import Edge, Record, blank, decode_edge, decode_record, decode_session
 from pipeline.identify.words import alone as why_alone
 from pipeline.identify.words import rule, stands_alone
 
@@ -135,9 +135,7 @@ class Explaining:
     def edges(self, identifier: str, public: bool, after: str = "") -> Iterator[tuple[str, Edge]]:
         """The edges of one kind from stronger identifiers, by their names; of those behind `after`."""
         record = self.record(identifier)
-        side = record.public if public else record
-        if side is None:
-            return
+        side = record.of_kind(public)
         start = f"{MORE[public]}{identifier}\0".encode()
         keyed = self._state.scan(start, start + after.encode() if after else b"") if side.more else iter(())
         more = ((key[len(start) :].decode(), decode_edge(value)) for key, value in keyed)
@@ -148,18 +146,16 @@ class Explaining:
 
     def edge(self, identifier: str, strong: str, public: bool) -> Edge | None:
         """One of them, whether it still counts or not."""
-        record = self.record(identifier)
-        side = record.public if public else record
-        if side is None or strong in side.above or not side.more:
-            return side.above.get(strong) if side is not None else None
+        side = self.record(identifier).of_kind(public)
+        if strong in side.above or not side.more:
+            return side.above.get(strong)
         data = self._state.get(f"{MORE[public]}{identifier}\0{strong}".encode())
         return decode_edge(data) if data is not None else None
 
     def lives(self, record: Record, strong: str, edge: Edge, public: bool) -> bool:
         """Whether evidence is of the present life of its ends."""
         above = blank() if is_erased(strong) else self.record(strong)
-        lives = [side.life if side is not None else 0 for side in (_side(above, public), _side(record, public))]
-        return [edge.strong_life, edge.weak_life] == lives
+        return edge.strong_life == above.of_kind(public).life and edge.weak_life == record.of_kind(public).life
 
     def _evidence(self, identifier: str, record: Record) -> list[Json]:
         """Each stronger identifier's earliest evidence, then what came in sessions."""
@@ -226,10 +222,6 @@ class Explaining:
             data = self._state.get(b"i" + identifier.encode())
             self._records[identifier] = decode_record(data) if data is not None else blank()
         return self._records[identifier]
-
-
-def _side(record: Record, public: bool) -> Record | Tally | None:
-    return record.public if public else record
 
 
 def _by_time(edges: dict[str, Edge]) -> list[tuple[str, Edge]]:

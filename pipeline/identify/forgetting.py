@@ -140,12 +140,9 @@ class Doing:
         chore = self._chore
         while chore.place:
             place = chore.place
-            if place in MORE:
-                yield from self._edges(MORE.index(place) == 1)
-            elif place in SESSIONS:
-                yield from self._sessions(SESSIONS.index(place) == 1)
-            else:
-                yield from self._below(BELOW.index(place) == 1)
+            for places, look in ((MORE, self._edges), (SESSIONS, self._sessions), (BELOW, self._below)):
+                if place in places and (public := place == places[True]) in chore.kinds:
+                    yield from look(public)
             chore.place = (*PLACES, "")[PLACES.index(place) + 1]
             chore.after = ""
         if chore.erased:
@@ -154,8 +151,6 @@ class Doing:
     def _edges(self, public: bool) -> Iterator[int]:
         """Edges from above."""
         known, me, chore = self._known, self._identifier, self._chore
-        if public not in chore.kinds:
-            return
         if not chore.after:
             # All of these few at once: whoever goes on later has to know that they are done.
             for strong in list(known.entry(me).side(public).above):
@@ -166,28 +161,25 @@ class Doing:
                 self._take(strong, me, public)
                 yield 1
 
-    def _take(self, strong: str, weak: str, public: bool) -> bool:
-        """Take an edge away if it is from an earlier life. Whether it was."""
+    def _take(self, strong: str, weak: str, public: bool) -> None:
+        """Take an edge away if it is from an earlier life."""
         known = self._known
         edge = known.edge(strong, weak, public)
         if edge is None:
-            return False
+            return
         life = edge.weak_life if weak == self._identifier else edge.strong_life
         if life >= self._chore.lives[public]:
-            return False
+            return
         known.take_edge(strong, weak, public)
         if not is_erased(strong):
             known.mark(strong, weak, public, holds=False)
             if weak == self._identifier:
                 known.unsay(strong, weak, self._chore.spoken)
         _uncount(known, strong, weak, public, edge)
-        return True
 
     def _sessions(self, public: bool) -> Iterator[int]:
         """What came in sessions."""
         known, me, chore = self._known, self._identifier, self._chore
-        if public not in chore.kinds:
-            return
         while page := list(islice(known.sessions(me, public, chore.after), PAGE)):
             for name, heard in page:
                 chore.after = name
@@ -213,8 +205,6 @@ class Doing:
     def _below(self, public: bool) -> Iterator[int]:
         """Edges to weaker ones."""
         known, me, chore = self._known, self._identifier, self._chore
-        if public not in chore.kinds:
-            return
         while page := list(islice(known.weaker(me, public, chore.after), PAGE)):
             for weak in page:
                 chore.after = weak

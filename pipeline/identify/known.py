@@ -59,7 +59,7 @@ class Known(Entries):
                 self.unsay(strong, weak, since)
             return
         entry = self.entry(weak)
-        side = entry.side(True) if public else entry.record
+        side = entry.side(public)
         edge = side.above.get(strong)
         if edge is None and side.more:
             edge = self.edge(strong, weak, public)
@@ -119,7 +119,7 @@ class Known(Entries):
 
     def _new_session(self, entry: Entry, evidence: Evidence) -> bool:
         weak, strong, public, session_id = evidence.weak, evidence.strong, evidence.public, evidence.session_id
-        side = entry.side(True) if public else entry.record
+        side = entry.side(public)
         if side.sessions > self.caps.freed_sessions:
             return False
         known = entry.sessions[public]
@@ -193,10 +193,9 @@ class Known(Entries):
         if kind == "k":
             return self.dependents(identifier, after) if self.counters.orders else iter(())
         public = kind == BELOW[1]
-        record = self.entry(identifier).record
-        side = record.public if public else record
         # Where none counts, there may be many all the same, which are still to be taken away.
-        return self.weaker(identifier, public, after) if side is not None and side.reach else iter(())
+        counts = self.entry(identifier).record.of_kind(public).reach
+        return self.weaker(identifier, public, after) if counts else iter(())
 
     def outcome(self, identifier: str) -> Outcome:
         """See `identity.Graph`."""
@@ -294,7 +293,5 @@ def _name(said: Evidence | Edge) -> tuple[str, str]:
 
 def _has_several(record: Record) -> bool:
     """Whether evidence leads to it from several stronger identifiers, or in both ways from one, or did so before."""
-    edges = len(record.above) + record.more + record.past
-    if record.public is not None:
-        edges += len(record.public.above) + record.public.more
-    return edges > 1
+    public = record.of_kind(True)
+    return len(record.above) + record.more + record.past + len(public.above) + public.more > 1

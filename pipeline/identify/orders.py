@@ -11,7 +11,8 @@ withdrawn first. So there are no rings of joins, and nobody can be both joined t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 import msgspec
@@ -101,17 +102,21 @@ def keep(state: State, ordered: Ordered) -> None:
     state.put(_place(ordered.number), ordered.order_id.encode())
 
 
-def names(ordered: Ordered, whole: Collection[str]) -> bool:
+def names(ordered: Ordered, whole: AbstractSet[str]) -> bool:
     """Whether an order names one of these: in what it said, whom it changed, or why it does not hold."""
-    said = (text for text in ordered.said.values() if isinstance(text, str))
-    told = ((each.identifier, *each.tell) for each in ordered.changed)
-    if not all(map(frozenset(whole).isdisjoint, (said, *told))):
+    if any(text in whole for text in ordered.said.values() if isinstance(text, str)):
+        return True
+    if any(_tells(each, whole) for each in ordered.changed):
         return True
     # A sentence with a name that begins with one of these is taken for theirs: only words are lost.
     return bool(ordered.reason) and any(each in ordered.reason for each in whole)
 
 
-def unname(state: State, number: int, whole: Collection[str]) -> None:
+def _tells(changed: Changed, whole: AbstractSet[str]) -> bool:
+    return changed.identifier in whole or any(each in whole for each in changed.tell)
+
+
+def unname(state: State, number: int, whole: AbstractSet[str]) -> None:
     """Let the order with a number name none of these, who were erased.
 
     One that holds says no more than whom it changed; erasures forget what they said when they are proven.
@@ -120,8 +125,7 @@ def unname(state: State, number: int, whole: Collection[str]) -> None:
     ordered = find(state, order_id.decode()) if order_id is not None else None
     if ordered is None or not names(ordered, whole):
         return
-    gone = frozenset(whole)
-    ordered.changed = [each for each in ordered.changed if gone.isdisjoint((each.identifier, *each.tell))]
+    ordered.changed = [each for each in ordered.changed if not _tells(each, whole)]
     ordered.changed_bytes = sum(map(_size, ordered.changed))
     holds = ordered.state == "accepted" and ordered.kind in ("join", "part", "free", "erase")
     if not holds and names(ordered, whole):

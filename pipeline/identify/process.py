@@ -277,26 +277,25 @@ class _Work:
 
     def clean(self) -> Iterator[None]:
         """Do a part of what is to be taken away."""
-        chores = self.waiting.chores
+        left = self._stage.bounds.chores
+        for cost in self._cleaning():
+            left -= cost
+            yield
+            if left <= 0:
+                return
+
+    def _cleaning(self) -> Iterator[int]:
+        """All of it, yielding how much each step cost. It can be left after any step."""
+        chores, unnaming = self.waiting.chores, self.waiting.unnaming
         chores.update(self._book.chores)
         self._book.chores = {}
-        left = self._stage.bounds.chores
         for name in sorted(chores):
-            doing = Doing(self.known, name.partition("\0")[0], chores[name])
-            for cost in doing.steps():
-                left -= cost
-                yield
-                if left <= 0:
-                    return
+            yield from Doing(self.known, name.partition("\0")[0], chores[name]).steps()
             del chores[name]
-        unnaming = self.waiting.unnaming
         for order_id in sorted(unnaming):
             for number in erasing.unname_orders(self.known.state, order_id, unnaming[order_id]):
                 unnaming[order_id] = number
-                left -= 1
-                yield
-                if left <= 0:
-                    return
+                yield 1
             del unnaming[order_id]
 
     def close(self) -> None:

@@ -42,6 +42,9 @@ class Tally(msgspec.Struct, array_like=True):
     life: int = 0
 
 
+_NOTHING_SAID = Tally()
+
+
 class Record(msgspec.Struct, array_like=True):
     """One identifier. Counts are of what is from its present life."""
 
@@ -66,9 +69,14 @@ class Record(msgspec.Struct, array_like=True):
     more: int = 0  # edges with keys of their own
     life: int = 0  # how often evidence so far was forgotten
 
+    def of_kind(self, public: bool) -> Record | Tally:
+        """What is counted of one kind, to be read only."""
+        if not public:
+            return self
+        return _NOTHING_SAID if self.public is None else self.public
+
 
 BLANK = Record(layout=LAYOUT)
-_NOTHING_SAID = Tally()
 
 
 def blank() -> Record:
@@ -158,7 +166,7 @@ class Entry:
     def weigh(self) -> int:
         """How much it holds: links and sessions."""
         record = self.record
-        weight = 1 + len(record.above) + (len(record.public.above) if record.public is not None else 0)
+        weight = 1 + len(record.above) + len(record.of_kind(True).above)
         weight += sum(len(more) for more in self.more if more)
         return weight + sum(len(heard) for each in self.sessions if each for heard in each.values())
 

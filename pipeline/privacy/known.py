@@ -83,7 +83,7 @@ class Known(Judge):
         record, scope = decode_record(value), self._scope
         mine = identifier in scope.whole
         assignment = record.assignment or UNASSIGNED
-        public = record.public.above if record.public is not None else {}
+        public = record.of_kind(True).above
         edges = self._edges(key, identifier, [*record.above.items(), *public.items()])
         if assignment.version < scope.version and record.assignment is not None and (mine or names(assignment, scope)):
             return "assignment"
