@@ -14,7 +14,8 @@ from itertools import cycle
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.identity_machine import Machine, Resting, Streaming
+from tests.identity_machine import Machine, Resting
+from tests.identity_streaming import Streaming
 from tests.unit.domain import test_convergence as convergence
 
 STEPS = 40  # of a machine

@@ -17,7 +17,8 @@ from pipeline.domain.messages import Evidence, is_erased
 from pipeline.domain.orders import Order
 from pipeline.domain.rules import Rules
 from pipeline.identify.records import Record, decode_record
-from tests.identity_machine import Resting, Streaming
+from tests.identity_machine import Resting
+from tests.identity_streaming import Streaming
 from tests.network import IDENTIFY, Network, Spoil
 from tests.oracle_rows import SCORING
 from tests.strategies import DAY_MS, START, Copy, copies_of
