@@ -86,11 +86,13 @@ def dot(sums: Sums, touchpoint: Touchpoint) -> str:
 
 
 def _touchpoints(found: Sequence[Mapping[str, Any]], live: int, beside: int) -> Table:
+    # In a terminal of 80 columns, and where the output goes into a file, figures stay whole, and names if they can.
     table = Table(title=f"Version {beside} beside version {live}", title_justify="left", header_style="bold")
-    for name in ("touchpoint", "dimension"):
-        table.add_column(name, overflow="fold")
-    for name in (f"n by {live}", f"by {beside}", f"mean by {live}", f"by {beside}", "change", "95 %"):
-        table.add_column(name, justify="right")
+    table.box, table.pad_edge, table.padding = None, False, (0, 1, 0, 0)
+    table.add_column("touchpoint", overflow="fold")
+    table.add_column("dimension", no_wrap=True)
+    for name in (f"n ({live})", f"n ({beside})", f"mean ({live})", f"({beside})", "change", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found:
         span = "" if row["change_low"] is None else f"{row['change_low']:+.1f} to {row['change_high']:+.1f}"
         numbers = (_text(row["live_mean"]), _text(row["beside_mean"]), _text(row["change"], sign="+"), span)
