@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from clickhouse_connect.driver.exceptions import Error
 
-from pipeline import catalogue, clickhouse, keys, logs, metrics
+from pipeline import catalogue, clickhouse, garbage, keys, logs, metrics
 from pipeline.alert.answers import Answers
 from pipeline.alert.keeping import GROUP, Keeper
 from pipeline.alert.looking import Looking, Seen
@@ -125,4 +125,5 @@ def _say_ready(settings: Settings) -> None:
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM. Raises what was not expected: the supervisor starts it again."""
+    garbage.settle()
     asyncio.run(_serve(settings))

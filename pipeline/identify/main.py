@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
-from pipeline import kafka, keys, logs, partition
+from pipeline import garbage, kafka, keys, logs, partition
 from pipeline.engine import Batch, Engine, EngineApp, Limits, Sent, Spec, paced, run_worker
 from pipeline.identify import recall
 from pipeline.identify.process import Identify
@@ -72,4 +72,5 @@ def run(settings: Settings) -> None:
         async for batch in batches:
             await paced(deciding.process(batch))
 
+    garbage.settle()
     run_worker(EngineApp(engine, identify, services=(queries,)))

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from pipeline import keys
-from pipeline.local import ports, process
-from pipeline.local.jars import kafka_jars
+from pipeline.local import broker, ports, process
 from pipeline.prepare import prepare
 from pipeline.settings import Settings
 
@@ -40,7 +40,7 @@ def bare(settings: Settings) -> Iterator[Settings]:
     """Run the two and yield the settings that reach them. Raises BusyPort, NoJars, DidNotStart."""
     settings = with_ports(settings)
     keys.load_or_create(settings)
-    kafka_jars(settings)
+    broker.prepare(settings, partial(print, file=sys.stderr, flush=True))
     children = [process.spawn(name, settings) for name in ("broker", "clickhouse")]
     try:
         for child, port in zip(children, (settings.kafka_port, settings.clickhouse_port), strict=True):

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline import keys, logs
-from pipeline.local import home, ports
+from pipeline.local import broker, home, ports
 from pipeline.local.bare import with_ports
-from pipeline.local.jars import kafka_jars
 from pipeline.local.stages import Stage, stages
 from pipeline.local.supervisor import Stopped, Supervisor
 from pipeline.settings import BadSetting, Settings
@@ -52,7 +51,7 @@ def up(settings: Settings, shop: bool = False, chosen: Sequence[Stage] | None = 
         port = ports.chosen(settings.host, settings.http_port, "THROUGHLINE_HTTP_PORT")
         settings = replace(settings, http_port=port)
         keys.load_or_create(settings)
-        kafka_jars(settings)
+        broker.prepare(settings, say)
         supervisor = Supervisor(settings, say, stop)
         try:
             say(f"Starting Throughline in {settings.home} …")

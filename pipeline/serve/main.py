@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from pipeline import catalogue, logs
+from pipeline import catalogue, garbage, logs
 from pipeline.domain import texts
 from pipeline.domain.staff import Staff
 from pipeline.keys import Keys, keyring, load_or_create
@@ -130,6 +130,7 @@ def run_app(app: Any, streams: Streams, settings: Settings, failures: list[BaseE
     """Serve an app until SIGTERM. Raises what ended its readers, so that the supervisor starts it anew."""
     config = uvicorn.Config(app, **options(settings))
     server = Server(config, streams)
+    garbage.settle()
     server.run()
     if failures:
         raise failures[0]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
-from pipeline import catalogue, definitions, keys, logs, partition
+from pipeline import catalogue, definitions, garbage, keys, logs, partition
 from pipeline.domain import texts
 from pipeline.domain.messages import Scrub
 from pipeline.domain.recalled import Recalled
@@ -25,9 +24,6 @@ from pipeline.topics import CHANNEL_TOPICS, INBOX, ROUTES, STITCH_CHANGELOG, wri
 from pipeline.wire import Codec
 
 GROUP = "stitch"
-
-#: Containers made before a young collection looks for cycles. Batches make many and no cycles; 700 costs 10 %.
-GC_THRESHOLD = 50_000
 
 
 def specification(settings: Settings) -> Spec:
@@ -113,6 +109,5 @@ def run(settings: Settings) -> None:
             await registry.learn(batch.sources)
             await paced(stitching.process(batch))
 
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    garbage.settle()
     run_worker(EngineApp(engine, stitch, services=(queries,)))

@@ -13,7 +13,6 @@ refuses, are bugs: the process ends. A record that somebody else may have writte
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from collections.abc import Callable, Sequence
 from aiokafka import ConsumerRecord
 from clickhouse_connect.driver.exceptions import Error
 
-from pipeline import kafka, keys, logs, metrics, wire
+from pipeline import garbage, kafka, keys, logs, metrics, wire
 from pipeline.domain.renaming import NOTHING_RENAMED, Renaming
 from pipeline.registry import Registry
 from pipeline.settings import Settings
@@ -31,7 +30,7 @@ from pipeline.store.rows import Block, Stored, Table
 from pipeline.store.writer import Writer, connect, is_transient
 
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 5.0
-GC_THRESHOLD = 200_000  # new objects; Python's own is 700
+GC_THRESHOLD = 200_000  # new objects: blocks are large here
 REPEAT_LOG_S = 30.0  # while ClickHouse stays away
 
 #: What people look at within the second, and what dashboards read.
@@ -235,5 +234,5 @@ async def _say_ready(settings: Settings, rewinding: Rewinding, stop: asyncio.Eve
 def run(settings: Settings) -> None:
     """Store until SIGTERM. Raises what was not expected: the supervisor starts it again."""
     # Batches are many short-lived objects without cycles: looking for cycles among them was a third of the work.
-    gc.set_threshold(GC_THRESHOLD)
+    garbage.settle(GC_THRESHOLD)
     asyncio.run(_serve(settings))

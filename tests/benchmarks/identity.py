@@ -1,11 +1,11 @@
 """What identity costs: a login under load, a device that 10,000 people use, evidence a second.
 
-    python -m tests.benchmarks.identity [--only evidence|login|kiosk|devices|cookies|spread]
+    python -m tests.benchmarks.identity [--only evidence|login|kiosk|devices|cookies|spread] [--rate 1000]
 
 evidence  new pieces of evidence a second through `identify`, in committed transactions
-login     at 1,000 events/s: an anonymous visitor logs in; how long until the search from before is in the customer's
+login     at so many events/s: an anonymous visitor logs in; how long until the search from before is in the customer's
           context (99th percentile); in the first half minute of a stack that has just been started, and after it
-kiosk     at 1,000 events/s: others' latency while 10,000 people log in on one device, against the same without
+kiosk     at so many events/s: others' latency while 10,000 people log in on one device, against the same without
 devices   the same while one customer logs in on 10,000 devices; cookies: with 10,000 cookies
 spread    a customer with 500 cookies of 500 devices each is joined into another: how long until all are theirs, and how
           long new evidence takes meanwhile
@@ -32,7 +32,7 @@ from pipeline.local.bare import bare
 from pipeline.settings import Settings
 from pipeline.topics import EVIDENCE, IDENTITIES
 from tests.benchmarks.bench import caught_up_on, machine, owning, process
-from tests.benchmarks.latency import WARM_UP_S, Run, probed, product, quantile
+from tests.benchmarks.latency import RATE, WARM_UP_S, Run, probed, product, quantile
 
 PIECES = 200_000
 OWNERS = 10_000
@@ -154,15 +154,15 @@ class Crowd:
         }
 
 
-def logins(home: Path) -> None:
+def logins(home: Path, rate: int) -> None:
     """Measure and print."""
     with product(home) as (base, known):
         for name in ("cold", "warm"):
-            run = Run(base, known.ingest, known.read, LOGIN_SECONDS, name)
+            run = Run(base, known.ingest, known.read, LOGIN_SECONDS, name, rate)
             visitors = Logins(run, LOGIN_SECONDS, name)
             asyncio.run(probed(run, visitors))
             print(
-                f"login → anonymous history in the customer's context, at 1,000 events/s, {name} stack "
+                f"login → anonymous history in the customer's context, at {rate:,} events/s, {name} stack "
                 f"({len(visitors.seen_ms)} logins): median {quantile(visitors.seen_ms, 0.5):.0f} ms, "
                 f"p99 {quantile(visitors.seen_ms, 0.99):.0f} ms",
                 flush=True,
@@ -176,14 +176,14 @@ CROWDS = {
 }
 
 
-def crowd(home: Path, kind: str) -> None:
+def crowd(home: Path, kind: str, rate: int) -> None:
     """Measure and print: rounds alternate, so that what the machine does meanwhile meets both."""
     latencies: dict[str, list[float]] = {"apart": [], kind: []}
     with product(home) as (base, known):
         for round_ in range(ROUNDS):
             for each, into in latencies.items():
                 name = f"{each}{round_}"
-                run = Run(base, known.ingest, known.read, KIOSK_SECONDS, name)
+                run = Run(base, known.ingest, known.read, KIOSK_SECONDS, name, rate)
                 asyncio.run(probed(run, Crowd(run, KIOSK_SECONDS, name, each)))
                 into += run.visible
                 print(
@@ -193,7 +193,7 @@ def crowd(home: Path, kind: str) -> None:
     apart, together = latencies.values()
     ratios = [quantile(together, q) / quantile(apart, q) for q in (0.5, 0.95)]
     print(
-        f"others' accepted → visible while {CROWDS[kind]}, against as many logins apart: "
+        f"others' accepted → visible at {rate:,} events/s while {CROWDS[kind]}, against as many logins apart: "
         f"median × {ratios[0]:.2f}, 95th percentile × {ratios[1]:.2f} ({len(together)} probes each)",
         flush=True,
     )
@@ -276,6 +276,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("evidence", "login", *CROWDS, "spread"), help="one part of it")
+    parser.add_argument("--rate", type=int, default=RATE, help="events a second of others meanwhile")
     told = parser.parse_args()
     print(f"machine: {machine()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="throughline-bench-") as folder:
@@ -283,10 +284,10 @@ def main() -> None:
         if told.only in (None, "evidence"):
             print(f"identify, new evidence: {evidence_rate(home / 'a'):,.0f} pieces/s", flush=True)
         if told.only in (None, "login"):
-            logins(home / "b")
+            logins(home / "b", told.rate)
         for kind in CROWDS:
             if told.only in (None, kind):
-                crowd(home / kind, kind)
+                crowd(home / kind, kind, told.rate)
         if told.only in (None, "spread"):
             spread(home / "d")
 

@@ -29,6 +29,7 @@ WARM_UP_S = 5
 PROBES_A_SECOND = 8
 VISIBLE_S_MAX = 10.0
 READY_S_MAX = 90.0
+LOOK_EVERY_S = 0.02  # a look costs what a lookup costs, its audit record too: looking harder is a load of its own
 
 
 def quantile(values: list[float], q: float) -> float:
@@ -40,10 +41,13 @@ def quantile(values: list[float], q: float) -> float:
 class Run:
     """Load, probes and what they saw. Times in ms."""
 
-    def __init__(self, base: str, ingest: str, read: str, seconds: int = SECONDS, name: str = "probe") -> None:
+    def __init__(
+        self, base: str, ingest: str, read: str, seconds: int = SECONDS, name: str = "probe", rate: int = RATE
+    ) -> None:
         self._base = base
         self._seconds = seconds
         self._name = name
+        self._rate = rate
         self._ingest = {"Authorization": f"Bearer {ingest}"}
         self._read = {"Authorization": f"Bearer {read}"}
         self.visible: list[float] = []
@@ -51,16 +55,16 @@ class Run:
         self.accepted = 0
 
     async def load(self, client: aiohttp.ClientSession) -> None:
-        """Send RATE events a second in requests of PER_REQUEST, at fixed times whatever the answers take."""
-        batches = iter(events(RATE * (self._seconds + WARM_UP_S), customers=CUSTOMERS, seed=3))
+        """Send so many events a second in requests of PER_REQUEST, at fixed times whatever the answers take."""
+        batches = iter(events(self._rate * (self._seconds + WARM_UP_S), customers=CUSTOMERS, seed=3))
         began = time.monotonic()
         sending: set[asyncio.Task[None]] = set()
-        for number in range(RATE * (self._seconds + WARM_UP_S) // PER_REQUEST):
+        for number in range(self._rate * (self._seconds + WARM_UP_S) // PER_REQUEST):
             envelopes = []
             for _ in range(PER_REQUEST):
                 channel, envelope = next(batches)
                 envelopes.append({**envelope, "channel": channel, "occurred_at": int(time.time() * 1000)})
-            await asyncio.sleep(max(0.0, began + number * PER_REQUEST / RATE - time.monotonic()))
+            await asyncio.sleep(max(0.0, began + number * PER_REQUEST / self._rate - time.monotonic()))
             task = asyncio.create_task(self.post(client, envelopes))
             sending.add(task)
             task.add_done_callback(sending.discard)
@@ -117,7 +121,7 @@ class Run:
                 return (now - accepted) * 1000
             if now - accepted > VISIBLE_S_MAX:
                 raise TimeoutError(f"not visible after {VISIBLE_S_MAX:.0f} s")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def probed(run: Run, *beside: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> Run:
