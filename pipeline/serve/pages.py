@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.domain import view
 from pipeline.domain.staff import Staff
 from pipeline.serve.calls import Call
-from pipeline.serve.card import Names, card, days, shown_id, words
+from pipeline.serve.card import Names, card, days, glance, shown_id, words
 from pipeline.serve.parts import Parts
 from pipeline.serve.why import why
 
@@ -43,8 +44,6 @@ class Pages:
         self._templates.globals.update(
             card_path=card_path,
             call_path=call_path,
-            older_path=older_path,
-            why_path=why_path,
             now_minutes=parts.now_minutes,
         )
 
@@ -52,15 +51,22 @@ class Pages:
         """A template with values. A value that a template names and nobody gave is an error."""
         return self._templates.get_template(template).render(**values)
 
-    def card(self, answer: Mapping[str, Any], identifier: str, at_ms: int, zone: tzinfo, named: bool = False) -> str:
-        """The card as a fragment, equal for equal answers: ages are left to the page. `named`: by a call."""
-        timeline = answer["timeline"][:ENTRIES]
-        older = older_path(identifier, view.cursor(view.entry_position(timeline[-1]))) if timeline else None
-        shown = card({**answer, "timeline": timeline}, identifier, self._names(zone, at_ms))
-        return self.render("card.html", card=shown, older=older, named=named)
+    def card(self, answer: Mapping[str, Any], about: About, at_ms: int, zone: tzinfo) -> str:
+        """The card as a fragment, equal for equal answers: ages are left to the page.
 
-    def calls(self, calls: list[Call], at_ms: int, zone: tzinfo) -> str:
-        """The list of ringing calls as a fragment."""
+        Of a caller who is not verified it holds the name, how sure that is, and why they probably call: no more.
+        """
+        names = self._names(zone, at_ms)
+        if answer["match"] == "one" and not about.verified:
+            seen = glance(answer, about.identifier, names, at_ms, about.call)
+            return self.render("card_unverified.html", card=seen, about=about)
+        shown = answer["timeline"][:ENTRIES]
+        older = about.older_path(view.cursor(view.entry_position(shown[-1]))) if shown else None
+        made = card(answer, about.identifier, names, at_ms, about.call, ENTRIES)
+        return self.render("card.html", card=made, older=older, about=about)
+
+    def calls(self, calls: list[Call], at_ms: int, zone: tzinfo, mine: Collection[str] = ()) -> str:
+        """The list of ringing calls as a fragment. `mine`: what the desk's own extension may be called."""
         names = self._names(zone, at_ms)
         shown = [
             {
@@ -69,6 +75,7 @@ class Pages:
                 "caller": each.caller or words(shown_id(each.identifier)),
                 "where": each.queue or names.touchpoint(each.touchpoint),
                 # From the topic timelines, and so mostly a pseudonym: that tells nobody whose telephone it is.
+                "mine": each.extension in mine,
                 "extension": "" if Staff.is_pseudonym(each.extension) else each.extension,
                 "at": names.moment(each.rang_at),
             }
@@ -110,15 +117,42 @@ def card_path(identifier: str) -> str:
 
 
 def call_path(identifier: str, session: str) -> str:
-    """Where the card of whoever calls in a session is."""
-    return f"{card_path(identifier)}?{urlencode({'call': session})}"
+    """Where the card of whoever calls in a session ('': in none) is."""
+    return f"{card_path(identifier)}?{urlencode({'call': session})}" if session else card_path(identifier)
 
 
-def why_path(identifier: str) -> str:
-    """Where it is explained who an id is."""
-    return f"/desk/identity?{urlencode({'id': identifier})}"
+def framed_path(token: str) -> str:
+    """Where a card in a frame is."""
+    return f"/desk/card?{urlencode({'token': token})}"
 
 
-def older_path(identifier: str, cursor: str) -> str:
-    """Where the timeline goes on."""
-    return f"/desk/older?{urlencode({'id': identifier, 'before': cursor})}"
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whom a card is about, and on which page it is: links of the card go on from there.
+
+    `token` is that of a page in a frame ('': the desk), which has no further pages; `named`: by the call.
+    """
+
+    identifier: str
+    call: str = ""
+    verified: bool = False
+    named: bool = False
+    token: str = ""
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The query that leads to more of the same person."""
+        return {"id": self.identifier, **({"call": self.call} if self.call else {})}
+
+    def path(self, identifier: str) -> str:
+        """Where the card of somebody is, in the same call."""
+        return call_path(identifier, self.call)
+
+    @property
+    def why_path(self) -> str:
+        """Where it is explained who it is."""
+        return f"/desk/identity?{urlencode(self.asked)}"
+
+    def older_path(self, cursor: str) -> str:
+        """Where the timeline goes on."""
+        return f"/desk/older?{urlencode({**self.asked, 'before': cursor})}"
