@@ -157,6 +157,7 @@ class Calls:
                 del calls[session]
             count += len(gone)
         if count:
+            self._lists = _Lists()  # which would hold them until somebody asks
             self.changed.fire()
         return count
 

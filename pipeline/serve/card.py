@@ -5,7 +5,7 @@ Of a caller who is not verified only `glance` may be shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
@@ -102,11 +102,11 @@ def name_of(traits: Mapping[str, Any]) -> str:
 
 
 def card(
-    answer: Mapping[str, Any], identifier: str, names: Names, at_ms: int, call: str, entries: int
+    answer: Mapping[str, Any], identifier: str, names: Names, at_ms: int, call: str, days_shown: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """What the card's template needs of a context answer that was asked for by `identifier`, in a call or in none ('').
 
-    Of the timeline it has the newest `entries`.
+    `days_shown`: of its timeline, as `days` gives them.
     """
     now = answer["now"]
     timeline = answer["timeline"]
@@ -133,7 +133,7 @@ def card(
         "scores": [_score(answer["scores"][key], label, asks) for key, label, asks in SCORES],
         "trend": _trend(answer["scores"]["trend"]),
         "worst": _worst(answer["scores"]["worst_touchpoint"], names),
-        "days": days(timeline[:entries], names),
+        "days": days_shown,
         "channels": [(key, words(label)) for key, label in CHANNELS.items() if key in channels],
         "empty": not timeline,
     }
@@ -176,8 +176,9 @@ def _likely(said: Likely | None, names: Names) -> dict[str, Any] | None:
 def _failed(timeline: Sequence[Mapping[str, Any]], at_ms: int, names: Names) -> dict[str, Any] | None:
     """The newest goal of the last days that was given up, and not reached since."""
     reached = set()
+    since = view.time_text(at_ms - LATELY_MS)
     for each in timeline:
-        if view.time_ms(each["occurred_at"]) < at_ms - LATELY_MS:
+        if each["occurred_at"] < since:
             break
         goal = each.get("goal", "")
         if each["type"] == "goal_completed":
@@ -212,15 +213,17 @@ def _worst(said: Mapping[str, Any] | None, names: Names) -> dict[str, Any] | Non
     return None if said is None else {"name": names.touchpoint(said["touchpoint"]), "value": round(said["value"])}
 
 
-def days(entries: list[dict[str, Any]], names: Names) -> list[dict[str, Any]]:
-    """The timeline's entries under their days, in the order given."""
+def days(
+    entries: Sequence[dict[str, Any]], names: Names, made: Callable[[dict[str, Any]], Any]
+) -> list[dict[str, Any]]:
+    """The timeline's entries under their days, in the order given, each as `made` gives it."""
     groups: list[dict[str, Any]] = []
     for each in entries:
         at = names.day(each["occurred_at"])
         if not groups or groups[-1]["date"] != at.isoformat():
             near = {names.today: "Today", names.today - timedelta(days=1): "Yesterday"}.get(at)
             groups.append({"date": at.isoformat(), "label": near or day(at), "entries": []})
-        groups[-1]["entries"].append(_entry(each, names))
+        groups[-1]["entries"].append(made(each))
     return groups
 
 
@@ -309,7 +312,8 @@ def _score(said: Mapping[str, Any], label: str, asks: str) -> dict[str, Any]:
     }
 
 
-def _entry(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+def entry(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """One interaction of the timeline."""
     return {
         "key": f"{said['identifier']}|{said['source']}|{said['event_id']}",
         "summary": said["summary"] or words(said["type"]),

@@ -23,7 +23,7 @@ from pipeline.serve.api import now_ms
 from pipeline.serve.audit import Unaudited
 from pipeline.serve.calls import Call
 from pipeline.serve.live import AWAY_PAUSE_S, POLL_S, RETRY_MS, Turn, Watch
-from pipeline.serve.pages import About, Pages, call_path, mark
+from pipeline.serve.pages import About, Entries, Pages, call_path, mark
 from pipeline.serve.parts import Parts
 from pipeline.serve.seat import Seat
 from pipeline.serve.workers import Unavailable
@@ -115,6 +115,7 @@ class Page:
         self._has = since
         self._token = token
         self._mine = seat.rings_at(parts.staff)
+        self._entries: Entries = {}
 
     async def calls(self) -> None:
         """The ringing calls: at once, on every change, and when one has rung too long."""
@@ -207,7 +208,7 @@ class Page:
                 await asyncio.sleep(CARD_PAUSE_S)
 
     async def _show(self, answer: dict[str, Any], about: About, at: int) -> None:
-        fragment = self._pages.card(answer, about, at, self._seat.zone)
+        fragment = self._pages.card(answer, about, at, self._seat.zone, self._entries)
         shown = mark(fragment)
         if shown != self._has.shown:
             await self._put("card", {"shown": shown}, html=fragment, match=answer["match"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -18,13 +18,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.domain import view
 from pipeline.domain.staff import Staff
 from pipeline.serve.calls import Call
-from pipeline.serve.card import Names, card, days, glance, shown_id, words
+from pipeline.serve.card import Names, card, days, entry, glance, shown_id, words
 from pipeline.serve.parts import Parts
 from pipeline.serve.why import why
 
 HERE = Path(__file__).parent
 #: Of the timeline on the card; what is older comes when asked for.
 ENTRIES = 50
+#: What an entry's markup depends on, beside the day and the reader's zone.
+_MADE_OF = ("identifier", "source", "event_id", "occurred_at", "channel", "type", "touchpoint", "summary")
+Entries = dict[tuple[object, ...], str]
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{1,48}")
 
 
@@ -51,9 +54,12 @@ class Pages:
         """A template with values. A value that a template names and nobody gave is an error."""
         return self._templates.get_template(template).render(**values)
 
-    def card(self, answer: Mapping[str, Any], about: About, at_ms: int, zone: tzinfo) -> str:
+    def card(
+        self, answer: Mapping[str, Any], about: About, at_ms: int, zone: tzinfo, kept: Entries | None = None
+    ) -> str:
         """The card as a fragment, equal for equal answers: ages are left to the page.
 
+        `kept`: the entries of its timeline as they were made for the fragment before; those of this one are there then.
         Of a caller who is not verified it holds the name, how sure that is, and why they probably call: no more.
         """
         names = self._names(zone, at_ms)
@@ -62,7 +68,8 @@ class Pages:
             return self.render("card_unverified.html", card=seen, about=about)
         shown = answer["timeline"][:ENTRIES]
         older = about.older_path(view.cursor(view.entry_position(shown[-1]))) if shown else None
-        made = card(answer, about.identifier, names, at_ms, about.call, ENTRIES)
+        shown_days = self._days(shown, names, {} if kept is None else kept)
+        made = card(answer, about.identifier, names, at_ms, about.call, shown_days)
         return self.render("card.html", card=made, older=older, about=about)
 
     def calls(self, calls: list[Call], at_ms: int, zone: tzinfo, mine: Collection[str] = ()) -> str:
@@ -89,7 +96,20 @@ class Pages:
 
     def days(self, entries: list[dict[str, Any]], at_ms: int, zone: tzinfo) -> list[dict[str, Any]]:
         """A page of the timeline under its days."""
-        return days(entries, self._names(zone, at_ms))
+        return self._days(entries, self._names(zone, at_ms), {})
+
+    def _days(self, entries: Sequence[dict[str, Any]], names: Names, kept: Entries) -> list[dict[str, Any]]:
+        """Most of a card is its timeline, of which a change adds one: the others are not made again."""
+        before = dict(kept)
+        kept.clear()
+
+        def made(said: dict[str, Any]) -> str:
+            key = (names.today, *(str(said[name]) for name in _MADE_OF))
+            if key not in kept:
+                kept[key] = before.get(key) or self.render("entry.html", each=entry(said, names))
+            return kept[key]
+
+        return days(entries, names, made)
 
     def _names(self, zone: tzinfo, at_ms: int) -> Names:
         return Names(self._touchpoints, zone, datetime.fromtimestamp(at_ms / 1000, zone).date())

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.domain import view
 from pipeline.domain.interaction import Item
-from pipeline.serve.card import Names, day, days, shown_id, words
+from pipeline.serve.card import Names, day, days, entry, shown_id, words
 from pipeline.serve.desk_stream import Resume, desk_events
 from pipeline.serve.pages import Pages, zone_of
 from tests.serving import keyed, now_ms
@@ -233,7 +233,7 @@ async def test_nothing_is_left_behind_when_a_stream_ends(desk: Serving) -> None:
 
 def test_days_begin_where_the_reader_is() -> None:
     at = datetime(2025, 11, 22, 23, 30, tzinfo=UTC)
-    entry = {
+    said = {
         "identifier": "customer:1",
         "source": "shop",
         "event_id": "e",
@@ -244,12 +244,16 @@ def test_days_begin_where_the_reader_is() -> None:
         "occurred_at": view.time_text(int(at.timestamp() * 1000)),
     }
     berlin = timezone(timedelta(hours=1))
-    (there,) = days([entry], Names({}, berlin, date(2025, 11, 23)))
+
+    def of(names: Names) -> list[dict[str, Any]]:
+        return days([said], names, lambda each: entry(each, names))
+
+    (there,) = of(Names({}, berlin, date(2025, 11, 23)))
     assert (there["label"], there["entries"][0]["at"]["clock"]) == ("Today", "00:30")
     assert there["entries"][0]["touchpoint"] == "A place"
-    (here,) = days([entry], Names({}, UTC, date(2025, 11, 23)))
+    (here,) = of(Names({}, UTC, date(2025, 11, 23)))
     assert (here["label"], here["entries"][0]["at"]["clock"]) == ("Yesterday", "23:30")
-    (later,) = days([entry], Names({}, UTC, date(2026, 1, 2)))
+    (later,) = of(Names({}, UTC, date(2026, 1, 2)))
     assert later["label"] == "Saturday, 22 November 2025"
     assert later["entries"][0]["at"]["short"] == "22 Nov 2025"
 
