@@ -121,4 +121,4 @@ follow(address, "/desk", {
   beat,
   lost,
   signedOut: () => location.reload(),
-});
+}, !main.dataset.extension); // a call is to open its card also behind another window

@@ -7,9 +7,9 @@ const HIDDEN_MS = 60_000; // a page that nobody sees gives its connection back
 /**
  * Open a live stream. `address(last)` is asked at every connection, with the id of the last event, so that it goes on
  * where it stopped; `alive` is a page that answers 401 once nobody is signed in any more. Handlers: lost, signedOut,
- * and one for each event by its name. Returns `end()`.
+ * and one for each event by its name. `rests`: a page that nobody sees may give its connection back. Returns `end()`.
  */
-export function follow(address, alive, handlers) {
+export function follow(address, alive, handlers, rests = true) {
   let source = null;
   let last = null;
   let ended = false;
@@ -64,9 +64,10 @@ export function follow(address, alive, handlers) {
 
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hidden);
-    if (document.visibilityState === "hidden") hidden = setTimeout(close, HIDDEN_MS);
-    else if (!source) open();
+    if (rests && document.visibilityState === "hidden") hidden = setTimeout(close, HIDDEN_MS);
+    else if (!source && document.visibilityState !== "hidden") open();
   });
+
   function end() {
     ended = true;
     close();
