@@ -32,6 +32,9 @@ OBSERVATIONS_REJECTED = Counter(
     "Observations that the collector, the desk or the sink refused, by reason.",
     ["stage", "reason"],
 )
+NOTES_ACCEPTED = Counter(
+    "throughline_notes_accepted_total", "Events that agents noted at the desk: the broker has them.", ["type"]
+)
 COLLECT_SECONDS = Histogram(
     "throughline_collect_seconds",
     "From a request's arrival at the collector to its answer, the broker's acknowledgement included.",

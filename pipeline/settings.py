@@ -55,6 +55,11 @@ def _is_address(text: str) -> bool:
     return plain and url.scheme in ("http", "https") and bool(url.hostname) and port_fits and url.username is None
 
 
+def _is_origin(text: str) -> bool:
+    """Whether pages come from there; no path, and nothing else that a header could be broken with."""
+    return _is_address(text) and re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where things are and how large they may get. Ports 0 are chosen free."""
@@ -80,6 +85,9 @@ class Settings:
     webhook_hours: int = 24  # for so long one change is tried to be delivered, then the next ones are
     layout_epoch: int = 1  # upper bits of every row's version; raised by a migration to other partitions
     phone_region: str = "US"  # for phone numbers without a country prefix
+    frame_ancestors: str = (
+        ""  # origins whose pages may show the desk's card in a frame, such as https://crm.example.com
+    )
     view_size: int = 200  # interactions in a profile's view
     now_minutes: int = 30  # how far back `now` looks
     time_zone: str = ""  # for days and hours in reports; empty: the catalogue's
@@ -128,6 +136,12 @@ class Settings:
                 "THROUGHLINE_WEBHOOK_URL must be an address such as https://example.com/alerts, without user and "
                 "password: the signature says who sends"
             )
+        for origin in str(given.get("frame_ancestors", "")).split():
+            if not _is_origin(origin):
+                raise BadSetting(
+                    "THROUGHLINE_FRAME_ANCESTORS must be origins with blanks between them, such as "
+                    f"https://crm.example.com, not {origin!r}"
+                )
         phone_region = given.get("phone_region")
         if phone_region is not None and not re.fullmatch("[A-Z]{2}", str(phone_region)):
             raise BadSetting(f"THROUGHLINE_PHONE_REGION must be two capitals such as US, not {phone_region!r}")

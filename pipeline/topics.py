@@ -7,6 +7,8 @@ Decisions
 - 2026-11-24 interactions.rejected is compacted as well: a dead letter is taken out by a tombstone under its key.
 - 2026-11-26 observations name no customer and are few, so they stay as long as a dot may look back (a year, and some):
   a ClickHouse that is made anew has them. Only collect and serve write them, and mask; the sink judges each again.
+- 2026-11-27 serve writes to interactions.phone what agents note at the desk: an event like any other, judged before it
+  is written as collect judges, and again by stitch.
 """
 
 from __future__ import annotations
@@ -59,12 +61,14 @@ def channel_topic(channel: str) -> str:
     return f"interactions.{channel}"
 
 
+NOTED_ON = "phone"  # the channel of what agents note
+
 CHANNEL_TOPICS = tuple(
     Topic(
         name=channel_topic(channel),
         key="strongest identifier",
         schema=f"interaction_{channel}",
-        writers=("collect", "backends"),
+        writers=("collect", "backends", *(("serve",) if channel == NOTED_ON else ())),
         readers=("stitch",),
         retention_ms=30 * DAY_MS,
         log_append_time=True,

@@ -42,7 +42,7 @@ class Stage:
 
     async def _start_http(self) -> None:
         """A new serve, that knows nothing but where the worker is."""
-        self._parts = parts(self._home, ledger=Ledger(self._world))
+        self._parts = parts(self._home, ledger=Ledger(self._world), framed_by="http://localhost:*")
         self._worker.publish(self._parts.routes)
         self._deciding.publish(self._parts.routes)
         config = uvicorn.Config(create_app(self._parts), port=self._port, log_level="warning")

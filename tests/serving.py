@@ -38,15 +38,18 @@ from pipeline.serve.alerting import Alerting
 from pipeline.serve.audit import Audit
 from pipeline.serve.history import HistoryAway
 from pipeline.serve.identify import Identify
+from pipeline.serve.main import choices_of
+from pipeline.serve.noting import Noting
 from pipeline.serve.observing import Observing
 from pipeline.serve.parts import Parts
+from pipeline.serve.passes import Passes
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Patience, Workers
 from pipeline.serve.writing import Unwritten
 from pipeline.settings import Settings
 from pipeline.stitch.queries import Queries
 from pipeline.stitch.watch import Watch
-from pipeline.topics import AUDIT, EVIDENCE, INBOX, OBSERVATIONS
+from pipeline.topics import AUDIT, EVIDENCE, INBOX, NOTED_ON, OBSERVATIONS, channel_topic
 from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import SCORING, made
 from tests.policies import POLICY
@@ -147,6 +150,7 @@ class Ledger:
         self.world = world
         self.audit: list[dict[str, Any]] = []
         self.observed: list[tuple[bytes, dict[str, Any]]] = []  # key and record
+        self.noted: list[tuple[str, dict[str, Any]]] = []  # identifier and event
         self.said: list[Order] = []
         self.away = False
         self.ready = True
@@ -160,11 +164,23 @@ class Ledger:
         if topic == OBSERVATIONS.name:
             self.observed.append((key, msgspec.json.decode(value)))
             return
+        if topic == channel_topic(NOTED_ON):
+            self._note(key.decode(), msgspec.json.decode(value))
+            return
         assert (topic, partition) == (EVIDENCE.name, 0)
         order: Any = decode_said(value)
         self.said.append(order)
         if self.world is not None:
             self.world.decide(order)
+
+    def _note(self, identifier: str, event: dict[str, Any]) -> None:
+        """A world hears of it, as stitch does."""
+        self.noted.append((identifier, event))
+        if self.world is not None:
+            said = ("event_id", "source", "type", "touchpoint", "session_id", "issue", "properties")
+            details = {name: value for name, value in event["details"].items() if value is not None}
+            told = {name: event[name] for name in said}
+            self.world.say(identifier, channel=NOTED_ON, at=event["occurred_at"], details=details, **told)
 
 
 class _Engine:
@@ -293,7 +309,12 @@ class Lines:
 
 
 def parts(
-    home: Path, history: Memory | None = None, log: Lines | None = None, ledger: Ledger | None = None, **patience: float
+    home: Path,
+    history: Memory | None = None,
+    log: Lines | None = None,
+    ledger: Ledger | None = None,
+    framed_by: str = "",
+    **patience: float,
 ) -> Parts:
     """serve's parts without a worker: let one `publish` to its routes."""
     sessions = Sessions("a key for sessions")
@@ -323,6 +344,9 @@ def parts(
         audit=Audit(lines, writer, JsonCodec(), KEYRING.seal, MASKED),
         staff=Staff(KEYRING.pseudonym, POLICY.staff),
         observing=Observing(writer, JsonCodec(), "US"),
+        noting=Noting(writer, JsonCodec(), KEYRING, "US", POLICY, choices_of(CATALOGUE)),
+        passes=Passes("a key for sessions"),
+        framed_by=framed_by,
         catalogued=CATALOGUE.touchpoints,
         touchpoints={"site_search": "Site search", "call_queue": "Call queue", "returns_page": "Returns page"},
     )

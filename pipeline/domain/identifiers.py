@@ -7,6 +7,8 @@ only as a keyed hash, and as a mask that people may see.
 Decisions
 - 2026-11-24 So does one that stands in any other namespace, as with a shop whose customers' numbers are their
   addresses: `customer:k1.…`. A value that only holds one among other things is keyed as it is.
+- 2026-11-27 A phone number or e-mail address may come back in the keyed form in which it was given out: an agent's note
+  on somebody who is known by their number alone is an event like any other, and serve does not know the number.
 """
 
 from __future__ import annotations
@@ -188,6 +190,8 @@ class Keyring:
 
     def _resolve(self, namespace: str, value: str, region: str) -> Known:
         """Clean, key and mask in one go (call it as `resolve`, which remembers). Raises Rejected."""
+        if namespace in PERSONAL and self.generation(given := f"{namespace}:{value}"):
+            return Known(self.current_of(given), "")  # what we gave: its mask came with the value, some time ago
         cleaned = clean(namespace, value, region, self._placeholders)
         if namespace in PERSONAL:
             return Known(self.keyed(namespace, cleaned), mask(namespace, cleaned))

@@ -28,6 +28,8 @@ import msgspec
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.scoring import CONTACT, DAY_MS, NO_CONTACT, Experience, Scoring, Values
 
+SEVERE_AT = "a severe experience at "  # a reason for risk; the touchpoint's id follows
+
 TREND_WEIGHT = 0.2  # λ
 TREND_WIDTH = 3.0  # L
 TREND_BASE = 8  # pieces that tell what is usual for the person
@@ -306,7 +308,7 @@ def _risk(pieces: Sequence[Piece], since: int, repeats: Sequence[int], scoring: 
         if p.occurred_at < since:
             break
         if p.severe:
-            return f"a severe experience at {p.touchpoint}"
+            return f"{SEVERE_AT}{p.touchpoint}"
         if index in repeats:
             return f"contacted us again about the same issue within {scoring.repeat_ms // DAY_MS} days"
     return ""

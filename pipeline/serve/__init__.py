@@ -3,7 +3,9 @@
 Asks the stitch worker that owns a profile, and identify (one hop), never keeps profiles itself. `api`, `identity` and
 `desk` are the outside, `lookup` says who is meant, `workers`, `identify` and `routing` find whoever knows, `live`
 watches, `calls` knows who is ringing, `orders` lets people decide about identity, `alerts` and `alerting` show what
-alert keeps and pass on what people do about it, `audit` keeps who looked at whom.
+alert keeps and pass on what people do about it, `audit` keeps who looked at whom. Of the desk, `seat` says who sits
+there, `desk_stream` keeps a page current, `desk_forms` and `noting` take what agents say, `framed` and `passes` show a
+card in another tool's page.
 `observe` is a form in which staff say what they see of a touchpoint.
 
 Decisions
@@ -14,5 +16,8 @@ Decisions
   `Idempotency-Key` from the same key gives the same order_id, and so is given once.
 - 2026-11-24 Why identifiers belong together is asked of identify only when an agent opens that part of the card: a
   card changes several times a second, and there is one identify.
+- 2026-11-27 The extension and the verified callers of a desk are in its signed cookie, as the session is: a restart
+  signs nobody out and asks nobody again, and any of several serve processes knows them. A page shows a caller who is
+  not verified without what is hidden, and not with it hidden.
 - 2026-11-24 Whoever was erased is `erased` in every answer: somebody, and nobody who can be told from another.
 """

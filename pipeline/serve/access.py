@@ -39,23 +39,44 @@ class Principal:
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """What a session cookie says."""
+    """What a session cookie says. It is signed, so all that the session has to remember is in it."""
 
     id: str
     expires: int  # seconds since 1970
     scopes: tuple[str, ...] = ("read",)
+    extension: str = ""  # where the agent's phone rings
+    verified: tuple[tuple[str, int], ...] = ()  # marks of callers, each with the second until which it holds
+
+
+class Signer:
+    """Signs bytes for one use, and reads what it has signed: what is signed for another use is not."""
+
+    def __init__(self, key: str, use: bytes) -> None:
+        self._key = hmac.digest(key.encode(), use, "sha256")
+
+    def sign(self, body: bytes) -> str:
+        """The bytes with their seal, as text that a cookie or an address may hold."""
+        return f"{_text(body)}.{_text(hmac.digest(self._key, body, 'sha256'))}"
+
+    def read(self, text: str) -> bytes | None:
+        """The bytes; None for what is forged or broken."""
+        body, _, seal = text.partition(".")
+        try:
+            data, sealed = _bytes(body), _bytes(seal)
+        except (binascii.Error, ValueError):
+            return None
+        return data if hmac.compare_digest(sealed, hmac.digest(self._key, data, "sha256")) else None
 
 
 class Sessions:
     """Signs and reads the desk's cookies. Nothing is kept: a restart signs nobody out."""
 
     def __init__(self, key: str) -> None:
-        self._key = hmac.digest(key.encode(), b"desk session 1", "sha256")
+        self._signer = Signer(key, b"desk session 1")
 
     def sign(self, ticket: Ticket) -> str:
         """The cookie's value."""
-        body = msgspec.json.encode(ticket)
-        return f"{_text(body)}.{_text(hmac.digest(self._key, body, 'sha256'))}"
+        return self._signer.sign(msgspec.json.encode(ticket))
 
     def new(self, now_s: float) -> str:
         """The cookie's value of a session that starts now."""
@@ -63,17 +84,16 @@ class Sessions:
 
     def read(self, cookie: str, now_s: float) -> Principal | None:
         """Whose cookie it is; None for one that is forged, broken or over."""
-        body, _, seal = cookie.partition(".")
-        try:
-            data, sealed = _bytes(body), _bytes(seal)
-        except (binascii.Error, ValueError):
-            return None
-        if not hmac.compare_digest(sealed, hmac.digest(self._key, data, "sha256")):
+        ticket = self.ticket(cookie, now_s)
+        return Principal(f"desk:{ticket.id}", frozenset(ticket.scopes), session=True) if ticket else None
+
+    def ticket(self, cookie: str, now_s: float) -> Ticket | None:
+        """What a cookie says; None for one that is forged, broken or over."""
+        data = self._signer.read(cookie)
+        if data is None:
             return None
         ticket = msgspec.json.decode(data, type=Ticket)
-        if ticket.expires <= now_s:
-            return None
-        return Principal(f"desk:{ticket.id}", frozenset(ticket.scopes), session=True)
+        return ticket if ticket.expires > now_s else None
 
 
 class Links:

@@ -3,13 +3,13 @@
 Phases may arrive in any order, since a call may ring under a phone number and end under a customer: the furthest
 phase seen of a session counts. Whoever is named in a call's session by a stronger identifier than it rang under is who
 calls, in that call and no other; where two of the same rank are named, nobody is. What came with a public key rings
-nowhere and names nobody: anybody may have sent it.
+nowhere and names nobody: anybody may have sent it. A call that rings elsewhere later was passed on: it is there.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -28,6 +28,8 @@ LASTS_MS_MAX = 2 * 3_600_000  # so long after it rang, what else happens in its 
 #: With more calls under way than this, it is cheaper to decode every entry than to look for their sessions in it.
 SOUGHT_MAX = 128
 SEEK_EVERY_MS = 1_000  # calls of which no end is heard are over some time, and too many may be no more
+
+LISTED_MS = 1_000  # so long the same lists do, where no call has changed
 
 _NAMING = "identified"
 _MARKS = tuple(each.encode() for each in (*PHASES, _NAMING))
@@ -76,6 +78,7 @@ class Calls:
         self._early: OrderedDict[str, Call] = OrderedDict()  # named, before it rang: partitions are read as they come
         self._sought: set[bytes] | None = set()  # sessions under way, in UTF-8; None: too many
         self._sought_until = 0  # ms: then it is time to look which are over
+        self._lists = _Lists()
 
     def see(self, entry: dict[str, Any], now_ms: int) -> None:
         """Take one entry of the topic `timelines`; old ones, and what is of no call, change nothing."""
@@ -106,7 +109,7 @@ class Calls:
 
     def _ring(self, session: str, entry: dict[str, Any], phase: int, known: Call | None) -> Call:
         if known is not None:
-            return replace(known.naming(entry["identifier"]), phase=max(phase, known.phase))
+            return _passed_on(replace(known.naming(entry["identifier"]), phase=max(phase, known.phase)), entry, phase)
         call = _call(session, entry, phase)
         early = self._early.pop(session, None)
         for each in early.named if early is not None else ():
@@ -154,14 +157,67 @@ class Calls:
                 del calls[session]
             count += len(gone)
         if count:
+            self._lists = _Lists()  # which would hold them until somebody asks
             self.changed.fire()
         return count
 
     def ringing(self, now_ms: int) -> list[Call]:
         """What rings now, the newest first."""
-        since = now_ms - RINGING_MS_MAX
-        ringing = [each for each in self._calls.values() if each.phase == 0 and each.rang_at > since]
-        return sorted(ringing, key=lambda each: (-each.rang_at, each.session_id))[:SHOWN_MAX]
+        return self._at(now_ms).ringing[:SHOWN_MAX]
+
+    def ringing_at(self, extension: Collection[str], now_ms: int) -> list[Call]:
+        """The same, of a desk with an extension, by any of its names: not what rings at another one."""
+        if not extension:
+            return self.ringing(now_ms)
+        lists = self._at(now_ms)
+        found = [call for name in ("", *extension) for call in lists.at.get(name, ()) if call.phase == 0]
+        return sorted(found, key=_newest)[:SHOWN_MAX]
+
+    def newest_at(self, extension: Collection[str], after_ms: int, now_ms: int) -> Call | None:
+        """The newest call that rang at an extension after a time, and is not over; also one just answered."""
+        lists = self._at(now_ms)
+        found = (call for name in extension for call in lists.at.get(name, ()) if call.rang_at > after_ms)
+        return min(found, key=_newest, default=None)
+
+    def call(self, session: str) -> Call | None:
+        """The call of a session, as long as it is remembered."""
+        return self._calls.get(session)
+
+    def _at(self, now_ms: int) -> _Lists:
+        """Hundreds of desks ask after every change: the calls are gone through once."""
+        if self._lists.count != self.changed.count or not 0 <= now_ms - self._lists.at_ms < LISTED_MS:
+            since = now_ms - RINGING_MS_MAX
+            live = (each for each in self._calls.values() if each.phase < 2 and each.rang_at > since)
+            self._lists = _Lists(self.changed.count, now_ms, sorted(live, key=_newest))
+        return self._lists
+
+
+class _Lists:
+    """The calls that are not over, as desks want them; as of a count of changes and a time."""
+
+    def __init__(self, count: int = -1, at_ms: int = 0, calls: Collection[Call] = ()) -> None:
+        """`calls`: the newest first."""
+        self.count = count
+        self.at_ms = at_ms
+        self.ringing = [each for each in calls if each.phase == 0]
+        self.at: dict[str, list[Call]] = {}
+        for each in calls:
+            self.at.setdefault(each.extension, []).append(each)
+
+
+def _newest(call: Call) -> tuple[int, str]:
+    return -call.rang_at, call.session_id
+
+
+def _passed_on(call: Call, entry: dict[str, Any], phase: int) -> Call:
+    """The call, after it was said where it rings or was answered: the newest place counts."""
+    extension = str((entry.get("details") or {}).get("extension") or "")
+    if phase == 2 or not extension or extension == call.extension:
+        return call
+    at = entry["occurred_at"]
+    if not call.extension:
+        return replace(call, extension=extension)
+    return replace(call, extension=extension, rang_at=at) if at > call.rang_at else call
 
 
 def _put(calls: OrderedDict[str, Call], call: Call, size: int) -> None:

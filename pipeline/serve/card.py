@@ -1,13 +1,18 @@
-"""The card: a context answer arranged for an agent's eye. Pure; the templates only lay it out."""
+"""The card: a context answer arranged for an agent's eye. Pure; the templates only lay it out.
+
+Of a caller who is not verified only `glance` may be shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from pipeline.domain import view
+from pipeline.domain.likely import LATELY_MS, Likely, likely
+from pipeline.domain.scores import SEVERE_AT
 from pipeline.serve.explained import keyed
 
 #: As the desk calls the namespaces of identifiers.
@@ -34,6 +39,8 @@ SCORES = (
     ("emotion", "Emotion", "how it felt"),
 )
 NAME_TRAITS = ("name", "first_name", "last_name")
+LANGUAGE = "language"  # the trait that says in which one to talk
+TRENDS = {"rising": "Getting better", "falling": "Getting worse", "steady": "Steady"}
 TEXT_MAX = 200
 LINES = 5  # of an order
 
@@ -94,15 +101,24 @@ def name_of(traits: Mapping[str, Any]) -> str:
     return (whole or " ".join(each for each in parts if each))[:TEXT_MAX]
 
 
-def card(answer: Mapping[str, Any], identifier: str, names: Names) -> dict[str, Any]:
-    """What the card's template needs of a context answer that was asked for by `identifier`."""
+def card(
+    answer: Mapping[str, Any], identifier: str, names: Names, at_ms: int, call: str, days_shown: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What the card's template needs of a context answer that was asked for by `identifier`, in a call or in none ('').
+
+    `days_shown`: of its timeline, as `days` gives them.
+    """
     now = answer["now"]
+    timeline = answer["timeline"]
+    channels = {each["channel"] for each in timeline}
     return {
         "match": answer["match"],
         "asked": identifier,
         "asked_by": NAMESPACES.get(identifier.partition(":")[0], "identifier"),
         "who": _who(answer["profile"], identifier, names) if answer["profile"] else None,
+        "likely": _likely(likely(answer, at_ms, names.touchpoint, call), names),
         "candidates": [candidate(each, names) for each in answer["candidates"]],
+        "question": question(answer["candidates"]),
         "searches": [_looked(each, names) for each in now["searches"]],
         "viewed": [_looked(each, names) for each in now["viewed"]],
         "goals": [_open(each, _goal(each), names) for each in now["open_goals"]],
@@ -110,23 +126,104 @@ def card(answer: Mapping[str, Any], identifier: str, names: Names) -> dict[str, 
             _open(each, each["issue"] or each["summary"], names) | {"stage": each["stage"]}
             for each in now["open_complaints"]
         ],
+        "failed": _failed(timeline, at_ms, names),
+        "risk": _risk(answer["scores"]["at_risk"], names),
         "order": _order(now["last_order"], names),
         "preferences": [(words(str(key)), str(value)) for key, value in sorted(now["preferences"].items())],
         "scores": [_score(answer["scores"][key], label, asks) for key, label, asks in SCORES],
-        "days": days(answer["timeline"], names),
-        "empty": not answer["timeline"],
+        "trend": _trend(answer["scores"]["trend"]),
+        "worst": _worst(answer["scores"]["worst_touchpoint"], names),
+        "days": days_shown,
+        "channels": [(key, words(label)) for key, label in CHANNELS.items() if key in channels],
+        "empty": not timeline,
     }
 
 
-def days(entries: list[dict[str, Any]], names: Names) -> list[dict[str, Any]]:
-    """The timeline's entries under their days, in the order given."""
+def glance(answer: Mapping[str, Any], identifier: str, names: Names, at_ms: int, call: str = "") -> dict[str, Any]:
+    """What may be shown of somebody who is not verified: who it seems to be, by what, and why they probably call."""
+    profile = answer["profile"]
+    name = name_of(profile["traits"])
+    return {
+        "name": name,
+        "title": name or words(shown_id(profile["id"])),
+        "initials": view.initials({key: str(value) for key, value in profile["traits"].items()}),
+        "asked_by": NAMESPACES.get(identifier.partition(":")[0], "identifier"),
+        "likely": _likely(likely(answer, at_ms, names.touchpoint, call), names),
+    }
+
+
+def question(candidates: Sequence[Mapping[str, Any]]) -> str:
+    """What to ask somebody who may be one of these, so that the answer decides; '' for none."""
+    if not candidates:
+        return ""
+    initials = [each["initials"] for each in candidates]
+    if all(initials) and len(set(initials)) == len(initials):
+        return "Who am I talking to, please?"
+    if all(each["id"].startswith("customer:") for each in candidates):
+        return "What is your customer number, please?"
+    return "What is your name, and your customer number, please?"
+
+
+def _likely(said: Likely | None, names: Names) -> dict[str, Any] | None:
+    """The sentence with its time as the page has it: `on` a day or `at` a time, until the page says how long ago."""
+    if said is None:
+        return None
+    at = names.moment(said.at) if said.at is not None else None
+    when = "" if at is None else f"at {at['short']}" if at["short"] == at["clock"] else f"on {at['short']}"
+    return {"before": said.before, "at": at, "when": when, "after": said.after}
+
+
+def _failed(timeline: Sequence[Mapping[str, Any]], at_ms: int, names: Names) -> dict[str, Any] | None:
+    """The newest goal of the last days that was given up, and not reached since."""
+    reached = set()
+    since = view.time_text(at_ms - LATELY_MS)
+    for each in timeline:
+        if each["occurred_at"] < since:
+            break
+        goal = each.get("goal", "")
+        if each["type"] == "goal_completed":
+            reached.add(goal)
+        elif each["type"] == "goal_abandoned" and goal not in reached:
+            return _open(each, each["summary"], names)
+    return None
+
+
+def _risk(said: str | None, names: Names) -> str:
+    """Why they may leave, with a touchpoint's name in the place of its id."""
+    if not said or not said.startswith(SEVERE_AT):
+        return words(said or "")
+    return f"{words(SEVERE_AT)} {names.touchpoint(said.removeprefix(SEVERE_AT))}"
+
+
+def _trend(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    low, high = max(0, round(said["low"])), min(100, round(said["high"]))
+    return {
+        "label": TRENDS[said["direction"]],
+        "direction": said["direction"],
+        "value": round(said["value"]),
+        "low": low,
+        "high": high,
+        "n": said["n"],
+    }
+
+
+def _worst(said: Mapping[str, Any] | None, names: Names) -> dict[str, Any] | None:
+    return None if said is None else {"name": names.touchpoint(said["touchpoint"]), "value": round(said["value"])}
+
+
+def days(
+    entries: Sequence[dict[str, Any]], names: Names, made: Callable[[dict[str, Any]], Any]
+) -> list[dict[str, Any]]:
+    """The timeline's entries under their days, in the order given, each as `made` gives it."""
     groups: list[dict[str, Any]] = []
     for each in entries:
         at = names.day(each["occurred_at"])
         if not groups or groups[-1]["date"] != at.isoformat():
             near = {names.today: "Today", names.today - timedelta(days=1): "Yesterday"}.get(at)
             groups.append({"date": at.isoformat(), "label": near or day(at), "entries": []})
-        groups[-1]["entries"].append(_entry(each, names))
+        groups[-1]["entries"].append(made(each))
     return groups
 
 
@@ -137,7 +234,8 @@ def _who(profile: Mapping[str, Any], identifier: str, names: Names) -> dict[str,
         {"label": words(NAMESPACES.get(each["namespace"], each["namespace"])), "value": each["value"]}
         for each in profile["identifiers"]
     ]
-    rest = {key: value for key, value in sorted(traits.items()) if key not in NAME_TRAITS and value not in ("", None)}
+    shown = {key: str(value)[:TEXT_MAX] for key, value in sorted(traits.items()) if value not in ("", None)}
+    rest = {key: value for key, value in shown.items() if key not in (*NAME_TRAITS, LANGUAGE)}
     return {
         "id": profile["id"],
         "name": name,
@@ -145,7 +243,8 @@ def _who(profile: Mapping[str, Any], identifier: str, names: Names) -> dict[str,
         "initials": view.initials({key: str(value) for key, value in traits.items()}),
         "by_alias": identifier != profile["id"],
         "identifiers": known,
-        "traits": [(words(str(key)), str(value)[:TEXT_MAX]) for key, value in rest.items()],
+        "language": shown.get(LANGUAGE, ""),
+        "traits": [(words(str(key)), value) for key, value in rest.items()],
     }
 
 
@@ -213,7 +312,8 @@ def _score(said: Mapping[str, Any], label: str, asks: str) -> dict[str, Any]:
     }
 
 
-def _entry(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+def entry(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """One interaction of the timeline."""
     return {
         "key": f"{said['identifier']}|{said['source']}|{said['event_id']}",
         "summary": said["summary"] or words(said["type"]),

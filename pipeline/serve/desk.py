@@ -1,11 +1,13 @@
-"""The agent desk: search, ringing calls, the card. Pages for people on what the API gives to programs."""
+"""The agent desk: search, ringing calls, the card. Pages for people on what the API gives to programs.
+
+A card opens unverified: anybody can forge a caller's number. What the agent says and notes is in `desk_forms`.
+"""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,15 +15,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.problems import Problem
 from pipeline.serve import access
-from pipeline.serve.access import Principal
+from pipeline.serve.access import Ticket
 from pipeline.serve.api import Id, now_ms, stream, usable_id
 from pipeline.serve.audit import Unaudited
 from pipeline.serve.card import shown_id, words
-from pipeline.serve.desk_stream import desk_events
+from pipeline.serve.desk_stream import Resume, desk_events
 from pipeline.serve.identify import IdentifyAway
 from pipeline.serve.identity import explanation
-from pipeline.serve.pages import Pages, card_path, mark, older_path, zone_of
+from pipeline.serve.lookup import Found
+from pipeline.serve.noting import TEXT_CHARS_MAX, Note
+from pipeline.serve.pages import About, Pages, call_path, card_path, mark, zone_of
 from pipeline.serve.parts import Parts
+from pipeline.serve.seat import Seat, without_by_hand
 from pipeline.serve.workers import Unavailable
 
 SEARCH_CHARS_MAX = 256
@@ -29,42 +34,46 @@ OLDER_PAGE = 50
 ZONE_COOKIE = "throughline_zone"
 #: The session of the call from which a card was opened.
 Call = Annotated[str, Query(max_length=256)]
+Asked = Annotated[str, Query(max_length=400)]
 AWAY = "The customer data cannot be reached at the moment."
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who sits at the desk, and in which time zone."""
-
-    who: Principal
-    zone: tzinfo
+UNVERIFIED = "Verify the caller first: until then this is not shown."
 
 
 class Desk:
     """The pages, one method each."""
 
     def __init__(self, parts: Parts, pages: Pages) -> None:
-        self._parts = parts
+        self.parts = parts
         self._pages = pages
 
-    def reader(self, request: Request) -> Reader | None:
+    def seat(self, request: Request) -> Seat | None:
         """Who asks, if they are signed in."""
-        who = self._parts.gate.principal(request)
-        if who is None or not who.session or "read" not in who.scopes:
+        who = self.parts.gate.principal(request)
+        ticket = self.parts.sessions.ticket(request.cookies.get(access.COOKIE, ""), time.time())
+        if who is None or ticket is None or not who.session or "read" not in who.scopes:
             return None
-        return Reader(who, zone_of(request.cookies.get(ZONE_COOKIE, self._parts.zone)))
+        zone = zone_of(request.cookies.get(ZONE_COOKIE, self.parts.zone))
+        return Seat(who, zone, ticket, access.DESK_PURPOSE)
 
-    async def page(self, reader: Reader, status: int = 200, **values: Any) -> Response:
+    async def page(self, seat: Seat, status: int = 200, **values: Any) -> Response:
         """The desk with something in its middle."""
         at = now_ms()
-        ringing = self._parts.calls.ringing(at)
+        mine = seat.rings_at(self.parts.staff)
+        ringing = self.parts.calls.ringing_at(mine, at)
         if ringing:
             ids = [each.identifier for each in ringing]
             try:
-                await self._audit("ringing", reader, [], ids, f"{len(ids)} calls")
+                await self.audit("ringing", seat, [], ids, f"{len(ids)} calls")
             except Unaudited:
                 ringing = []  # the page's stream shows them as soon as they can be audited
-        calls = self._pages.calls(ringing, at, reader.zone)
+        call = self.parts.calls.call(values.get("call", ""))
+        fixed = {
+            "calls": self._pages.calls(ringing, at, seat.zone, mine),
+            "extension": seat.extension,
+            "rang": call.rang_at if call is not None else 0,
+            "choices_of": self.parts.noting.choices,
+            "text_max": TEXT_CHARS_MAX,
+        }
         empty = {
             "asked": "",
             "call": "",
@@ -74,105 +83,141 @@ class Desk:
             "notice": None,
             "query": "",
             "choices": (),
+            "note": None,
+            "noted": False,
         }
-        return _html(self._pages.render("desk.html", **{**empty, "calls": calls, **values}), status)
+        return _html(self._pages.render("desk.html", **{**empty, **fixed, **values}), status)
 
     def sign_in(self, token: str) -> Response:
         """Turn a one-time link into a session."""
         at = time.time()
-        if not self._parts.links.use(token, at):
+        if not self.parts.links.use(token, at):
             return self.signed_out("used")
         answer = RedirectResponse("/desk", 303, {"Cache-Control": "no-store"})
-        answer.set_cookie(
-            access.COOKIE, self._parts.sessions.new(at), access.SESSION_S, httponly=True, samesite="strict"
-        )
+        _set_cookie(answer, self.parts.sessions.new(at), access.SESSION_S)
         return answer
 
     def signed_out(self, reason: str = "none") -> Response:
         """What somebody without a session sees."""
         return _html(self._pages.render("signed_out.html", reason=reason), 401)
 
-    async def search(self, text: str, reader: Reader) -> Response:
+    def going_on(self, path: str, ticket: Ticket) -> Response:
+        """To a page, with a session that remembers something else from now on."""
+        answer = RedirectResponse(path, 303, {"Cache-Control": "no-store"})
+        _set_cookie(answer, self.parts.sessions.sign(ticket), max(0, ticket.expires - int(time.time())))
+        return answer
+
+    async def search(self, text: str, seat: Seat) -> Response:
         """Find by whatever was typed: go to the card, or say why not."""
-        guesses = self._parts.guesses(text)
+        guesses = self.parts.guesses(text)
         if not guesses:
             notice = "That is no phone number, e-mail address or customer number. Is there a typing mistake?"
-            return await self.page(reader, 422, notice=notice, query=text)
+            return await self.page(seat, 422, notice=notice, query=text)
         try:
-            found = (await self._parts.workers.resolve(guesses, self._parts.workers.deadline())).found
+            found = (await self.parts.workers.resolve(guesses, self.parts.workers.deadline())).found
             known = [each for each in guesses if found[each].known or found[each].ambiguous]
-            await self._audit("search", reader, guesses, [], f"{len(known)} known")
+            await self.audit("search", seat, guesses, [], f"{len(known)} known")
         except (Unavailable, Unaudited):
-            return await self.page(reader, 503, notice=f"{AWAY} Try again.", query=text)
+            return await self.page(seat, 503, notice=f"{AWAY} Try again.", query=text)
         if not known:
-            return await self.page(reader, 404, notice="Nobody is known by this yet.", query=text)
+            return await self.page(seat, 404, notice="Nobody is known by this yet.", query=text)
         if len({each if found[each].ambiguous else found[each].person for each in known}) == 1:
-            return RedirectResponse(card_path(known[0]), 303)
+            # Somebody else may be on the phone by now: whoever is found is not verified.
+            return self.going_on(card_path(known[0]), without_by_hand(seat.ticket))
         # As a phone number it is one person, as a customer number another.
         choices = [(card_path(each), words(shown_id(each))) for each in known]
         notice = "This stands for more than one person. Which do you mean?"
-        return await self.page(reader, notice=notice, query=text, choices=choices)
+        return await self.page(seat, notice=notice, query=text, choices=choices)
 
-    async def customer(self, asked: str, call: str, reader: Reader) -> Response:
-        """The card of whoever the id resolves to; opened from a call, of whoever is named in it."""
+    async def customer(
+        self,
+        asked: str,
+        call: str,
+        seat: Seat,
+        note: Note | None = None,
+        notice: str | None = None,
+        noted: bool = False,
+        status: int = 200,
+    ) -> Response:
+        """The card of whoever the id resolves to; opened from a call, of whoever is named in it.
+
+        `note` is what could not be taken, with `notice` why; `noted`: one was taken.
+        """
         at = now_ms()
-        identifier = self._parts.calls.whose(call, asked)
+        identifier = self.parts.calls.whose(call, asked)
         try:
-            found = await self._parts.lookup.context([identifier], at)
-            await self._audit("card", reader, [identifier], found.match.shown, found.match.kind)
+            found = await self.parts.lookup.context([identifier], at)
+            await self.audit("card", seat, [identifier], found.match.shown, found.match.kind)
         except (Unavailable, Unaudited):
-            return await self.page(
-                reader, 503, asked=asked, call=call, notice=f"{AWAY} This page shows it as soon as it can be."
-            )
-        card = self._pages.card(found.answer, identifier, at, reader.zone, identifier != asked)
-        shown = {"card": card, "shown": mark(card), "lag_ms": found.answer["lag_ms"]}
-        return await self.page(reader, asked=asked, call=call, **shown)
+            away = f"{AWAY} This page shows it as soon as it can be."
+            return await self.page(seat, 503, asked=asked, call=call, notice=away)
+        verified = seat.has_verified(call, found.match.person, at / 1000)
+        card = self._pages.card(found.answer, About(identifier, call, verified, identifier != asked), at, seat.zone)
+        shown = {"card": card, "shown": mark(card), "lag_ms": found.answer["lag_ms"], "noted": noted}
+        if may_note(found, verified):
+            shown["note"] = note or Note(secrets.token_hex(16))
+        return await self.page(seat, status, asked=asked, call=call, notice=notice, **shown)
 
-    async def older(self, identifier: str, before: str, reader: Reader) -> Response:
+    async def verified(self, identifier: str, call: str, seat: Seat) -> str | None:
+        """The person that an id resolves to, where the agent has verified them in that call; else None."""
+        identifier = self.parts.calls.whose(call, identifier)
+        person, _ = await self.parts.lookup.person(identifier, self.parts.workers.deadline())
+        return person if seat.has_verified(call, person, time.time()) else None
+
+    async def older(self, identifier: str, call: str, before: str, seat: Seat) -> Response:
         """A further page of the timeline: for the card's button, and without scripts a page of its own."""
-        deadline = self._parts.workers.deadline()
-        person, _ = await self._parts.lookup.person(identifier, deadline)
-        page = await self._parts.timelines.page(person, OLDER_PAGE, before, None, deadline)
-        await self._audit("timeline", reader, [identifier], [person], f"{len(page['timeline'])} entries")
-        days = self._pages.days(page["timeline"], now_ms(), reader.zone)
-        following = older_path(identifier, page["next"]) if page["next"] else None
-        return _html(self._pages.render("older.html", days=days, older=following, back=card_path(identifier)))
+        deadline = self.parts.workers.deadline()
+        person = await self.verified(identifier, call, seat)
+        if person is None:
+            return await self.page(seat, 403, asked=identifier, call=call, notice=UNVERIFIED)
+        page = await self.parts.timelines.page(person, OLDER_PAGE, before, None, deadline)
+        await self.audit("timeline", seat, [identifier], [person], f"{len(page['timeline'])} entries")
+        days = self._pages.days(page["timeline"], now_ms(), seat.zone)
+        following = About(identifier, call).older_path(page["next"]) if page["next"] else None
+        back = call_path(identifier, call)
+        return _html(self._pages.render("older.html", days=days, older=following, back=back))
 
-    async def identity(self, identifier: str, reader: Reader) -> Response:
+    async def identity(self, identifier: str, call: str, seat: Seat) -> Response:
         """Why identifiers belong together: for the card's section, and without scripts a page of its own."""
         at = now_ms()
-        back = card_path(identifier)
+        back = call_path(identifier, call)
         try:
-            answer, shown = await explanation(self._parts, identifier)
-            await self._audit("identity", reader, [identifier], shown, f"{len(answer['identifiers'])} identifiers")
+            if await self.verified(identifier, call, seat) is None:
+                return await self.page(seat, 403, asked=identifier, call=call, notice=UNVERIFIED)
+            answer, shown = await explanation(self.parts, self.parts.calls.whose(call, identifier))
+            await self.audit("identity", seat, [identifier], shown, f"{len(answer['identifiers'])} identifiers")
         except (IdentifyAway, Unavailable, Unaudited):
             return _html(self._pages.render("identity.html", body=None, back=back), 503)
-        body = self._pages.identity(answer, at, reader.zone)
+        body = self._pages.identity(answer, at, seat.zone)
         return _html(self._pages.render("identity.html", body=body, back=back))
 
-    async def stream(self, identifier: str | None, call: str, shown: str, reader: Reader) -> Response:
+    async def stream(self, identifier: str | None, call: str, since: Resume, seat: Seat) -> Response:
         """The page's live stream: the card and the ringing calls, whenever they change."""
-        self._parts.streams.admit()
+        self.parts.streams.admit()
         if identifier is not None:
-            await self._audit("live", reader, [identifier], [], "opened")
-        events = desk_events(self._parts, self._pages, reader.who, identifier, shown, reader.zone, call)
-        return stream(self._parts.streams.run(events))
+            await self.audit("live", seat, [identifier], [], "opened")
+        events = desk_events(self.parts, self._pages, seat, identifier, call, since)
+        return stream(self.parts.streams.run(events))
 
-    async def _audit(
-        self, action: str, reader: Reader, asked: Sequence[str], shown: Sequence[str], outcome: str
-    ) -> None:
-        await self._parts.audit.looked_up(action, reader.who, access.DESK_PURPOSE, asked, shown, outcome)
+    async def audit(self, action: str, seat: Seat, asked: Sequence[str], shown: Sequence[str], outcome: str) -> None:
+        """Put on record what the agent looked at. Raises Unaudited."""
+        await self.parts.audit.looked_up(action, seat.who, seat.purpose, asked, shown, outcome)
 
 
-def router(parts: Parts, pages: Pages) -> APIRouter:
-    """The routes under /desk."""
+def may_note(found: Found, verified: bool) -> bool:
+    """Whether a note can be filed: on somebody verified, or under an identifier of which nothing else is known."""
+    return verified or found.match.kind == "none"
+
+
+def router(desk: Desk) -> APIRouter:
+    """The routes under /desk that show something."""
+    parts = desk.parts
     routes = APIRouter(prefix="/desk", include_in_schema=False)
-    desk = Desk(parts, pages)
 
     @routes.get("")
     async def home(request: Request) -> Response:
-        reader = desk.reader(request)
-        return await desk.page(reader) if reader else desk.signed_out()
+        seat = desk.seat(request)
+        return await desk.page(seat) if seat else desk.signed_out()
 
     @routes.get("/sign-in")
     async def sign_in(token: Annotated[str, Query(max_length=200)] = "") -> Response:
@@ -187,53 +232,56 @@ def router(parts: Parts, pages: Pages) -> APIRouter:
 
     @routes.post("/search")
     async def search(request: Request) -> Response:
-        reader = desk.reader(request)
-        if reader is None:
+        seat = desk.seat(request)
+        if seat is None:
             return desk.signed_out()
         parts.gate.require(request, "read")  # and from a page of ours
         async with request.form(max_files=0, max_fields=4) as form:
             text = str(form.get("q") or "").strip()[:SEARCH_CHARS_MAX]
-        return await desk.search(text, reader) if text else RedirectResponse("/desk", 303)
+        return await desk.search(text, seat) if text else RedirectResponse("/desk", 303)
 
     @routes.get("/customers/{id:path}")
-    async def customer(request: Request, id: Id, call: Call = "") -> Response:
-        reader = desk.reader(request)
-        if reader is None:
+    async def customer(request: Request, id: Id, call: Call = "", noted: bool = False) -> Response:
+        seat = desk.seat(request)
+        if seat is None:
             return desk.signed_out()
         try:
             identifier = usable_id(id, parts.keyring)
         except Problem as problem:
-            return await desk.page(reader, 400, notice=problem.detail)
-        return await desk.customer(identifier, call, reader)
+            return await desk.page(seat, 400, notice=problem.detail)
+        return await desk.customer(identifier, call, seat, noted=noted)
 
     @routes.get("/older")
     async def older(
-        request: Request,
-        id: Annotated[str, Query(max_length=400)],
-        before: Annotated[str, Query(max_length=1000)],
+        request: Request, id: Asked, before: Annotated[str, Query(max_length=1000)], call: Call = ""
     ) -> Response:
-        reader = desk.reader(request)
-        return await desk.older(usable_id(id, parts.keyring), before, reader) if reader else desk.signed_out()
+        seat = desk.seat(request)
+        return await desk.older(usable_id(id, parts.keyring), call, before, seat) if seat else desk.signed_out()
 
     @routes.get("/identity")
-    async def identity(request: Request, id: Annotated[str, Query(max_length=400)]) -> Response:
-        reader = desk.reader(request)
-        return await desk.identity(usable_id(id, parts.keyring), reader) if reader else desk.signed_out()
+    async def identity(request: Request, id: Asked, call: Call = "") -> Response:
+        seat = desk.seat(request)
+        return await desk.identity(usable_id(id, parts.keyring), call, seat) if seat else desk.signed_out()
 
     @routes.get("/stream")
     async def live(
         request: Request,
         id: Annotated[str | None, Query(max_length=400)] = None,
         call: Call = "",
-        shown: Annotated[str, Query(max_length=32)] = "",
+        last: Annotated[str, Query(max_length=64)] = "",
     ) -> Response:
         parts.gate.require(request, "read")
-        reader = desk.reader(request)
-        if reader is None:
+        seat = desk.seat(request)
+        if seat is None:
             raise Problem(403, "no_session", "This stream is for the desk; programs use /v1/customers/{id}/live.")
-        return await desk.stream(usable_id(id, parts.keyring) if id else None, call, shown, reader)
+        since = Resume.parse(request.headers.get("last-event-id") or last)
+        return await desk.stream(usable_id(id, parts.keyring) if id else None, call, since, seat)
 
     return routes
+
+
+def _set_cookie(answer: Response, value: str, seconds: int) -> None:
+    answer.set_cookie(access.COOKIE, value, seconds, httponly=True, samesite="strict")
 
 
 def _html(text: str, status: int = 200) -> Response:

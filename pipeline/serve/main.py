@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from pipeline import catalogue, garbage, logs
 from pipeline.domain import texts
+from pipeline.domain.catalogue import Catalogue
 from pipeline.domain.staff import Staff
 from pipeline.keys import Keys, keyring, load_or_create
 from pipeline.listening import options
@@ -27,8 +28,10 @@ from pipeline.serve.follow import follow_calls, follow_routes
 from pipeline.serve.history import ClickHouseHistory, History
 from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
+from pipeline.serve.noting import Choices, Noting
 from pipeline.serve.observing import Observing
 from pipeline.serve.parts import Parts
+from pipeline.serve.passes import Passes
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Workers
 from pipeline.serve.writing import KafkaWriter, Writer
@@ -68,11 +71,20 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         audit=Audit(logs.get("audit"), writer, codec, keyed.seal, masked),
         staff=Staff(keyed.pseudonym, known.policy.staff),
         observing=Observing(writer, codec, settings.phone_region),
+        noting=Noting(writer, codec, keyed, settings.phone_region, known.policy, choices_of(known)),
+        passes=Passes(keys.session_key),
+        framed_by=settings.frame_ancestors,
         catalogued=known.touchpoints,
         touchpoints={each.id: each.name for each in known.touchpoints.values()},
         zone=settings.time_zone or known.business.time_zone,
         now_minutes=settings.now_minutes,
     )
+
+
+def choices_of(known: Catalogue) -> Choices:
+    """What agents may say of a call: its issues, and what came of it, where somebody took it."""
+    taken = [name for name, said in known.scoring.outcomes.items() if said.contact and said.queue != "abandoned"]
+    return Choices(known.business.issues, taken)
 
 
 def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> FastAPI:

@@ -19,8 +19,10 @@ from pipeline.serve.history import History
 from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
 from pipeline.serve.lookup import Lookup
+from pipeline.serve.noting import Noting
 from pipeline.serve.observing import Observing
 from pipeline.serve.orders import Orders
+from pipeline.serve.passes import Passes
 from pipeline.serve.routing import Routes
 from pipeline.serve.timelines import Timelines
 from pipeline.serve.workers import Workers
@@ -48,6 +50,9 @@ class Parts:
     audit: Audit
     staff: Staff
     observing: Observing
+    noting: Noting
+    passes: Passes  # for the card in a frame
+    framed_by: str = ""  # the origins whose pages may frame it
     catalogued: Mapping[str, Touchpoint] = field(default_factory=dict)  # touchpoints of the catalogue, by id
     touchpoints: Mapping[str, str] = field(default_factory=dict)  # id → name, from the catalogue
     zone: str = "UTC"  # the business's time zone: the desk's until a browser says its own

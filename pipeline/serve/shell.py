@@ -13,10 +13,11 @@ from pipeline.problems import Problem, answer
 
 BODY_BYTES_MAX = 64 * 1024
 TOO_LARGE = f"A request's body may have at most {BODY_BYTES_MAX} bytes."
-#: No script, style, font or picture from elsewhere; no inline script or style; nobody may frame a page.
-POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+#: No script, style, font or picture from elsewhere; no inline script or style.
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors {}"
+#: The one page that may be framed, by those whom the settings name.
+FRAMED = "/desk/card"
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -25,17 +26,23 @@ HEADERS = {
 
 
 class Shell:
-    """The outermost layer of serve's app. `seen(route, seconds)` is told of every answer that begins."""
+    """The outermost layer of serve's app. `seen(route, seconds)` is told of every answer that begins.
 
-    def __init__(self, app: ASGIApp, seen: Callable[[str, float], None]) -> None:
+    `framed_by`: the origins whose pages may frame the desk's card, with blanks between them; '' where none may.
+    """
+
+    def __init__(self, app: ASGIApp, seen: Callable[[str, float], None], framed_by: str = "") -> None:
         self._app = app
         self._seen = seen
+        self._nobody = {**HEADERS, "Content-Security-Policy": POLICY.format("'none'")}
+        self._framed = {**HEADERS, "Content-Security-Policy": POLICY.format(framed_by or "'none'")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        headers = self._framed if scope["path"] == FRAMED else self._nobody
         size = 0
 
         async def bounded() -> Message:
@@ -49,7 +56,7 @@ class Shell:
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).update(headers)
                 route = getattr(scope.get("route"), "path", "other")
                 self._seen(route, time.perf_counter() - started)
             await send(message)

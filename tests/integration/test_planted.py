@@ -75,7 +75,7 @@ def pages(product: Product) -> list[Page]:
             )
     wanted += [f"/desk/customers/customer:c-{n}-phone" for n in range(len(PLANTS))]
     for path in dict.fromkeys(wanted):
-        card = browser.go("GET", path)
+        card = browser.card(path)
         assert card.status == 200, path
         for link in dict.fromkeys(each for each in card.links if each.startswith(("/desk/identity", "/desk/older"))):
             assert browser.go("GET", link.replace("&amp;", "&")).status == 200, link

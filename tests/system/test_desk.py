@@ -13,7 +13,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -114,6 +117,29 @@ def search(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def verify(page: Page) -> None:
+    """Say that the caller is who they seem to be, by keyboard alone."""
+    expect(page.get_by_role("button", name="Caller is verified")).to_be_visible()
+    expect(page.locator("#state")).not_to_have_text("Connecting")
+    page.keyboard.press("v")
+    expect(page.locator(".timeline")).to_be_visible()
+    expect(page.locator("#state")).not_to_have_text("Connecting")
+
+
+def sits_at(page: Page, extension: str) -> None:
+    """Say where the agent's phone rings."""
+    page.get_by_label("Where your phone rings").fill(extension)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"Extension {extension}")).to_be_visible()
+    expect(page.locator("#state")).to_have_text("Live")
+
+
+def ring(desk: Desk, session: str, extension: str = "", phone: str = PHONE, kind: str = "call_ringing") -> None:
+    """A call."""
+    details = {"queue": "returns", **({"extension": extension} if extension else {})}
+    desk.happen(ring={"phone": phone, "session_id": session, "type": kind, "details": details})
+
+
 def known(desk: Desk) -> None:
     """A customer with a name, a phone and a browser."""
     desk.say(identifier="customer:1", type="profile_updated", properties={"name": "Ada Lovelace"}, ago_s=3000)
@@ -124,6 +150,7 @@ def test_the_first_thing_of_a_day_is_announced_too(desk: Desk, page: Page) -> No
     """It brings a heading of its own with it: what is new is below that."""
     desk.say(identifier="customer:1", type="profile_updated", properties={"name": "Ada Lovelace"}, ago_s=2 * 86_400)
     page.goto(f"{desk.url}/desk/customers/customer:1")
+    verify(page)
     expect(page.locator("#state")).to_have_text("Live")
     expect(page.locator(".day")).to_have_count(1)
 
@@ -137,6 +164,7 @@ def test_a_search_on_the_web_appears_while_the_agent_watches(desk: Desk, page: P
     search(page, "(415) 555-0142")
     expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     expect(page.get_by_text("Matched by phone number, not verified")).to_be_visible()
+    verify(page)
     expect(page.locator("#state")).to_have_text("Live")
     first = page.locator(".entry").first
     expect(first).to_contain_text("Said who they are")
@@ -165,6 +193,7 @@ def test_a_ringing_call_opens_the_card(desk: Desk, page: Page) -> None:
     expect(calls.nth(1)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    expect(page.locator("#state")).to_have_text("Live")
     expect(calls.nth(1)).to_have_attribute("aria-current", "page")
 
     desk.happen(ring={"phone": PHONE, "session_id": "c1", "type": "call_answered"})
@@ -177,6 +206,7 @@ def test_a_hostile_name_is_shown_and_does_nothing(desk: Desk, page: Page) -> Non
     desk.say(identifier="customer:13", type="profile_updated", properties={"name": HOSTILE})
     search(page, "13")
     expect(page.get_by_role("heading", name=HOSTILE)).to_be_visible()
+    verify(page)
     desk.say(identifier="customer:13", type="searched", properties={"query": HOSTILE})  # through the live stream too
     expect(page.locator(".searches")).to_contain_text(HOSTILE)
     assert page.title() == "Agent desk · Throughline"
@@ -188,6 +218,8 @@ def test_nobody_becomes_somebody_while_the_agent_watches(desk: Desk, page: Page)
     expect(page.get_by_role("heading", name="Nobody is known by this customer number yet")).to_be_visible()
     desk.say(identifier="customer:77", type="searched", properties={"query": "opening hours"})
     expect(page.get_by_role("heading", name="Customer number 77")).to_be_visible()
+    expect(page.locator(".likely")).to_contain_text("Searched “opening hours” on the web just now")
+    verify(page)
     expect(page.locator(".entry")).to_have_count(1)
     assert page.get_by_text("no evidence yet").count() == 3
 
@@ -196,6 +228,7 @@ def test_an_empty_profile(desk: Desk, page: Page) -> None:
     desk.say(identifier="anonymous:a1", type="searched", properties={"query": "shoes"})
     desk.say(identifier="customer:1", type="identified", links=["anonymous:a1"], ago_s=7200)
     page.goto(f"{desk.url}/desk/customers/customer:1")
+    verify(page)
     expect(page.locator(".entry")).to_have_count(2)
     search(page, "+1 415 555 0111")
     expect(page.get_by_role("alert")).to_contain_text("Nobody is known by this yet.")
@@ -209,6 +242,8 @@ def test_an_ambiguous_caller(desk: Desk, page: Page) -> None:
     search(page, SHARED)
     expect(page.get_by_role("heading", name="Several people share this phone number")).to_be_visible()
     assert page.get_by_text("Grace").count() == 0  # initials, and no more
+    expect(page.get_by_text("“Who am I talking to, please?”")).to_be_visible()
+    assert page.get_by_role("button", name="Caller is verified").count() == 0
     page.get_by_role("link", name="Customer number 2").click()
     expect(page.get_by_role("heading", name="Karl Hopper")).to_be_visible()
 
@@ -239,7 +274,7 @@ def test_the_desk_follows_whoever_is_named_in_the_call(desk: Desk, page: Page, b
     expect(page.get_by_role("heading", name="Karl Hopper")).to_be_visible()
     expect(page.get_by_text("Named in this call")).to_be_visible()
     desk.say(identifier="customer:2", type="searched", properties={"query": "blue shoes"})
-    expect(page.locator(".searches")).to_contain_text("blue shoes")
+    expect(page.locator(".likely")).to_contain_text("blue shoes")
     expect(other.locator("#calls a")).to_have_count(1)
     expect(other.get_by_role("heading", name=unsettled)).to_be_visible()
     page.reload()
@@ -264,6 +299,7 @@ def shared(desk: Desk) -> None:
 def test_it_explains_why_identifiers_belong_together(desk: Desk, page: Page) -> None:
     shared(desk)
     page.goto(f"{desk.url}/desk/customers/customer:1")
+    verify(page)
     expect(page.locator("#state")).to_have_text("Live")
     page.get_by_text("Why these belong together").focus()
     page.keyboard.press("Enter")
@@ -291,6 +327,7 @@ def test_it_says_who_stands_alone(desk: Desk, page: Page) -> None:
     desk.say(identifier="customer:kiosk")
     desk.happen(crowd="customer:kiosk")
     page.goto(f"{desk.url}/desk/customers/customer:kiosk")
+    verify(page)
     page.get_by_text("Why these belong together").click()
     expect(page.locator(".identity-body h3").first).to_have_text("Stands alone")
     expect(page.locator(".identity-body")).to_contain_text("more than 1000 weaker identifiers came with it")
@@ -301,6 +338,7 @@ def test_without_identify_the_card_is_there_all_the_same(desk: Desk, page: Page)
     desk.happen(identify="stop")
     page.goto(f"{desk.url}/desk/customers/customer:1")
     expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    verify(page)
     section = page.get_by_text("Why these belong together")
     section.click()
     expect(page.locator(".identity-body")).to_contain_text("cannot be read at the moment")
@@ -314,6 +352,7 @@ def test_older_entries_come_when_asked_for_and_stay(desk: Desk, page: Page) -> N
     for n in range(70):
         desk.say(identifier="customer:1", event_id=f"x{n}", properties={"page": f"page {n}."}, ago_s=100 + n * 60)
     page.goto(f"{desk.url}/desk/customers/customer:1")
+    verify(page)
     entries = page.locator(".entry")
     expect(entries).to_have_count(50)
     page.get_by_role("link", name="Older").click()
@@ -329,6 +368,7 @@ def test_it_says_when_data_is_behind_or_away_and_comes_back(desk: Desk, page: Pa
     known(desk)
     desk.happen(lag_ms=4000)
     search(page, PHONE)
+    verify(page)
     state = page.locator("#state")
     expect(state).to_have_text("4 s behind")
     desk.happen(lag_ms=0)
@@ -346,9 +386,7 @@ def test_it_says_when_data_is_behind_or_away_and_comes_back(desk: Desk, page: Pa
 def test_a_lost_connection_comes_back_by_itself(desk: Desk, page: Page) -> None:
     known(desk)
     search(page, PHONE)
-    expect(
-        page.get_by_role("heading", name="Ada Lovelace")
-    ).to_be_visible()  # and not the page before, which is live too
+    verify(page)
     state = page.locator("#state")
     expect(state).to_have_text("Live")
     desk.happen(http="stop")
@@ -363,6 +401,7 @@ def test_focus_and_selection_survive_what_comes_in(desk: Desk, page: Page) -> No
     for n in range(60):
         desk.say(identifier="customer:1", event_id=f"x{n}", ago_s=100 + n)
     page.goto(f"{desk.url}/desk/customers/customer:1")
+    verify(page)
     older = page.get_by_role("link", name="Older")
     older.focus()
     desk.say(identifier="customer:1", type="searched", properties={"query": "shoes"})
@@ -387,20 +426,167 @@ def test_a_link_works_once_and_signing_out_ends_it(desk: Desk, page: Page, brows
 def test_it_fits_and_can_be_read(browser: Browser, desk: Desk, width: int, scheme: Any) -> None:
     known(desk)
     desk.say(identifier="customer:1", type="complaint_opened", issue="W" * 90)
+    desk.say(identifier="customer:1", type="goal_abandoned", goal="return")
     desk.say(identifier="customer:1", type="searched", properties={"query": "x" * 200})
-    desk.happen(ring={"phone": PHONE, "session_id": "c1"})
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page = context.new_page()
+
+    def fits() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CONTRAST) == []
+        assert page.evaluate(UNNAMED) == []
+
     page.goto(desk.link())
-    search(page, PHONE)
+    sits_at(page, "21")
+    fits()
+    ring(desk, "c0", phone=SHARED)
+    ring(desk, "c1", "21")
     expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
-    expect(page.locator("#state")).to_have_text("Live")
+    fits()
+    verify(page)
     page.get_by_text("Why these belong together").click()
     expect(page.locator(".identity-body")).to_contain_text("All evidence about it leads to")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(CONTRAST) == []
+    page.locator("#note").evaluate("each => each.open = true")
+    fits()
     context.close()
 
+
+def test_a_call_opens_on_the_desk_where_it_rings_and_on_no_other(desk: Desk, page: Page, browser: Browser) -> None:
+    known(desk)
+    desk.say(identifier="customer:1", type="searched", properties={"query": "return blue shoes"}, ago_s=130)
+    desk.say(identifier="customer:1", touchpoint="returns_page", ago_s=120)
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(desk.link())
+    sits_at(page, "21")
+    sits_at(other, "22")
+
+    ring(desk, "c1", "21")
+    expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible(timeout=1000)
+    expect(page.locator(".likely")).to_contain_text(
+        "Searched “return blue shoes” on the web 2 min ago, opened the returns page, left"
+    )
+    expect(page.get_by_text("Matched by phone number, not verified")).to_be_visible()
+    expect(page.locator("#calls .mine")).to_contain_text("your phone")
+    assert "Said who they are" not in page.content()  # not even hidden in it
+
+    ring(desk, "c2", "22", SHARED)  # so that the other desk has heard of the first one, if it was told
+    expect(other.get_by_role("heading", name="Nobody is known by this phone number yet")).to_be_visible()
+    assert other.locator("#calls a").count() == 1
+    context.close()
+
+    search(page, "1")  # while it still rings: the agent's own choice stays
+    expect(page.get_by_text("Matched by customer number, not verified")).to_be_visible()
+    expect(page.locator("#state")).to_have_text("Live")
+    desk.say(identifier="customer:1", type="searched", properties={"query": "boots"})
+    expect(page.locator(".likely")).to_contain_text("boots")
+    assert "call=" not in page.url
+
+
+def test_what_an_agent_notes_stands_in_the_timeline(desk: Desk, page: Page) -> None:
+    """By keyboard alone: the call opens by itself, V, N, and the form."""
+    known(desk)
+    sits_at(page, "21")
+    ring(desk, "c1", "21")
+    verify(page)
+    page.keyboard.press("n")
+    expect(page.get_by_label("What it is about")).to_be_focused()
+    page.keyboard.type("Ret")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Res")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Label sent.")
+    ring(desk, "c2", "21", SHARED)  # it does not open under the hands of somebody who writes
+    expect(page.get_by_role("alert")).to_contain_text("Your phone rings: +1 ••• ••99")
+    expect(page.get_by_label("In a few words")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Recorded.")).to_be_visible()
+    expect(page.locator(".entry").first).to_contain_text("Call noted")
+    page.locator("#calls a", has_text="99").click()
+    expect(page.get_by_role("heading", name="Nobody is known by this phone number yet")).to_be_visible()
+
+
+def test_a_filter_shows_one_channel(desk: Desk, page: Page) -> None:
+    known(desk)
+    desk.say(identifier="customer:1", channel="phone", type="call_ended", ago_s=2 * 86_400)
+    page.goto(f"{desk.url}/desk/customers/customer:1")
+    verify(page)
+    visible = page.locator(".entry:visible")
+    expect(visible).to_have_count(3)
+    page.get_by_role("radio", name="All").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Web")).to_be_checked()
+    expect(visible).to_have_count(2)
+    expect(page.locator(".day:visible")).to_have_count(1)
+    desk.say(identifier="customer:1", channel="phone", type="call_ended")
+    desk.say(identifier="customer:1", type="searched", properties={"query": "shoes"})
+    expect(visible).to_have_count(3)  # and it stays, whatever comes in
+    expect(page.locator(".entry")).to_have_count(5)
+
+
+def test_a_call_that_rang_while_the_connection_was_lost_opens_when_it_is_back(desk: Desk, page: Page) -> None:
+    known(desk)
+    sits_at(page, "21")
+    desk.happen(http="stop")
+    expect(page.locator("#state")).to_have_text("Connection lost, trying again")
+    desk.happen(http="start")
+    ring(desk, "c1", "21")
+    ring(desk, "c1", "21", kind="call_answered")
+    expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible(timeout=15_000)
+    verify(page)
+    desk.happen(http="stop")
+    expect(page.locator("#state")).to_have_text("Connection lost, trying again")
+    desk.happen(http="start")
+    expect(page.locator("#state")).to_have_text("Live", timeout=15_000)
+    expect(page.get_by_text("Verified")).to_be_visible()  # a restart asks nobody again
+
+
+def test_the_card_in_a_frame_of_another_tool(desk: Desk, page: Page) -> None:
+    known(desk)
+    body = {"key": {"namespace": "phone", "value": PHONE}, "purpose": "crm"}
+    told = page.request.post(f"{desk.url}/v1/desk/token", data=body, headers={"Authorization": "Bearer read_key"})
+    path = told.json()["path"]
+    with tool(f'<!doctype html><iframe title="card" width="900" height="600" src="{desk.url}{path}"></iframe>') as url:
+        page.goto(url)
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+        expect(frame.locator("#state")).to_have_text("Live")
+        frame.get_by_role("button", name="Caller is verified").click()
+        expect(frame.locator(".entry")).to_have_count(2)
+        expect(frame.locator("#state")).to_have_text("Live")
+        desk.say(identifier="customer:1", type="searched", properties={"query": "return blue shoes"})
+        expect(frame.locator(".searches")).to_contain_text("return blue shoes", timeout=1000)
+
+
+@contextmanager
+def tool(html: str) -> Iterator[str]:
+    """Another tool's page, on another origin."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+#: What can be filled in or pressed, and has no name that is read out.
+UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a, summary")]
+  .filter((each) => !(each.labels?.length || each.textContent.trim() || each.getAttribute("aria-label")))
+  .map((each) => each.outerHTML.slice(0, 80))"""
 
 #: Texts whose contrast with what is behind them is under AA's 4.5 (backgrounds here are plain colours).
 CONTRAST = """() => {

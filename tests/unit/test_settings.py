@@ -74,3 +74,18 @@ def test_what_nobody_knows_is_said_at_once(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=f"{name} must be .*{value}"):
         Settings.from_environment({name: value})
     assert Settings.from_environment({"THROUGHLINE_TIME_ZONE": "Europe/Berlin"}).time_zone == "Europe/Berlin"
+
+
+def test_origins_that_may_frame_the_card() -> None:
+    good = "https://crm.example.com http://localhost:3000"
+    assert Settings.from_environment({"THROUGHLINE_FRAME_ANCESTORS": good}).frame_ancestors == good
+    for bad in (
+        "*",
+        "'self'",
+        "https://a.example/path",
+        "https://a.example;script-src",
+        "crm.example.com",
+        "https://*",
+    ):
+        with pytest.raises(BadSetting, match="THROUGHLINE_FRAME_ANCESTORS must be origins"):
+            Settings.from_environment({"THROUGHLINE_FRAME_ANCESTORS": f"{good} {bad}"})

@@ -1,44 +1,30 @@
 // The agent desk: what the server rendered, kept current.
 
 import { age } from "./ages.js";
-import { listen } from "./keys.js";
+import { listen, verifies } from "./keys.js";
+import { status } from "./state.js";
 import { follow } from "./stream.js";
 import { extend, swap } from "./swap.js";
 
-const BEHIND_MS = 2000;
+const OPENED = "throughline_opened"; // when the newest call rang whose card was opened here
 
 const main = document.getElementById("main");
 const card = document.getElementById("card");
 const calls = document.getElementById("calls");
-const state = document.getElementById("state");
 const news = document.getElementById("news");
-let heardAt = new Date();
+const note = document.querySelector("#note form");
+const { beat, lost } = status(document.getElementById("state"));
 
-function address() {
+function address(last) {
   const query = new URLSearchParams();
   if (main.dataset.asked) query.set("id", main.dataset.asked);
   if (main.dataset.call) query.set("call", main.dataset.call);
-  if (main.dataset.shown) query.set("shown", main.dataset.shown);
+  query.set("last", last ?? `${main.dataset.shown}.${sessionStorage.getItem(OPENED) ?? 0}`);
   return `/desk/stream?${query}`;
 }
 
-function tell(name, text) {
-  const said = state.querySelector(".said");
-  state.dataset.state = name;
-  if (said.textContent !== text) said.textContent = text;
-}
-
-function beat({ lag_ms: lag, away }) {
-  const clock = heardAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  if (away) return tell("away", `Data not reachable, as of ${clock}`);
-  heardAt = new Date();
-  if (lag >= BEHIND_MS) return tell("behind", `${Math.round(lag / 1000)} s behind`);
-  return tell("live", "Live");
-}
-
-function showCard({ html, shown }) {
+function showCard({ html }) {
   const fresh = swap(card, html);
-  main.dataset.shown = shown;
   document.getElementById("notice")?.remove();
   const entry = fresh.find((each) => each.classList.contains("entry"));
   if (entry) news.textContent = `New: ${entry.querySelector(".summary").textContent}`;
@@ -47,6 +33,25 @@ function showCard({ html, shown }) {
 function showCalls({ html }) {
   swap(calls, html);
   markOpen();
+}
+
+/** A call rings at this desk's extension: its card opens by itself, but not under the hands of somebody who writes. */
+function openCall({ path, caller, rang }) {
+  opened(rang);
+  if (!unsent()) return location.assign(path);
+  const incoming = document.getElementById("incoming");
+  incoming.querySelector(".caller").textContent = caller;
+  incoming.querySelector("a").href = path;
+  incoming.hidden = false;
+}
+
+function opened(rang) {
+  const before = Number(sessionStorage.getItem(OPENED) ?? 0);
+  sessionStorage.setItem(OPENED, String(Math.max(before, rang)));
+}
+
+function unsent() {
+  return ["text", "issue", "outcome"].some((name) => note?.elements[name].value.trim());
 }
 
 function markOpen() {
@@ -100,16 +105,20 @@ async function explain(event) {
 }
 
 document.cookie = `throughline_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/desk; max-age=31536000; samesite=strict`;
+opened(Number(main.dataset.rang));
+if (!matchMedia("(min-width: 721px)").matches) document.getElementById("note")?.removeAttribute("open");
 age(document);
 setInterval(() => age(document), 1000);
 markOpen();
 listen(document.getElementById("q"), calls, main);
+verifies();
 card.addEventListener("click", older);
 card.addEventListener("toggle", explain, true); // it does not bubble
-follow(address, {
+follow(address, "/desk", {
   card: showCard,
   calls: showCalls,
+  rings: openCall,
   beat,
-  lost: () => tell("lost", "Connection lost, trying again"),
+  lost,
   signedOut: () => location.reload(),
-});
+}, !main.dataset.extension); // a call is to open its card also behind another window

@@ -4,9 +4,15 @@ const SILENCE_MS = 25_000; // the server says something every 10 s
 const PAUSES_MS = [500, 1000, 2000, 5000, 10_000];
 const HIDDEN_MS = 60_000; // a page that nobody sees gives its connection back
 
-/** Open the desk's stream. `address()` is asked at every connection; handlers: card, calls, beat, lost, signedOut. */
-export function follow(address, handlers) {
+/**
+ * Open a live stream. `address(last)` is asked at every connection, with the id of the last event, so that it goes on
+ * where it stopped; `alive` is a page that answers 401 once nobody is signed in any more. Handlers: lost, signedOut,
+ * and one for each event by its name. `rests`: a page that nobody sees may give its connection back. Returns `end()`.
+ */
+export function follow(address, alive, handlers, rests = true) {
   let source = null;
+  let last = null;
+  let ended = false;
   let failures = 0;
   let silence = 0;
   let hidden = 0;
@@ -18,10 +24,13 @@ export function follow(address, handlers) {
 
   function open() {
     close();
-    source = new EventSource(address());
-    for (const name of ["card", "calls", "beat"]) {
+    if (ended) return;
+    source = new EventSource(address(last));
+    for (const name of Object.keys(handlers)) {
+      if (name === "lost" || name === "signedOut") continue;
       source.addEventListener(name, (event) => {
         failures = 0;
+        last = event.lastEventId;
         heard();
         handlers[name](JSON.parse(event.data));
       });
@@ -38,12 +47,13 @@ export function follow(address, handlers) {
 
   async function lost() {
     close();
+    if (ended) return;
     handlers.lost();
     const pause = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)];
     failures += 1;
     silence = setTimeout(async () => {
       try {
-        const answer = await fetch("/desk", { method: "GET", redirect: "manual", cache: "no-store" });
+        const answer = await fetch(alive, { method: "GET", redirect: "manual", cache: "no-store" });
         if (answer.status === 401) return handlers.signedOut();
       } catch {
         return lost(); // the server is not there yet
@@ -54,10 +64,17 @@ export function follow(address, handlers) {
 
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hidden);
-    if (document.visibilityState === "hidden") hidden = setTimeout(close, HIDDEN_MS);
-    else if (!source) open();
+    if (rests && document.visibilityState === "hidden") hidden = setTimeout(close, HIDDEN_MS);
+    else if (!source && document.visibilityState !== "hidden") open();
   });
+
+  function end() {
+    ended = true;
+    close();
+  }
+
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => event.persisted && open());
   open();
+  return { end };
 }

@@ -215,6 +215,17 @@ def test_a_keyed_value_that_a_source_sends_back_is_led_to_the_current_key() -> N
     assert SECOND.resolve("customer", "4711", "US").identifier == "customer:4711"
 
 
+@pytest.mark.parametrize("namespace", ["phone", "email"])
+def test_so_is_a_phone_or_an_address_in_the_form_in_which_it_was_given_out(namespace: str) -> None:
+    value = {"phone": "+12025550142", "email": "ann@example.com"}[namespace]
+    old = FIRST.keyed(namespace, value)
+    found = SECOND.resolve(namespace, old.partition(":")[2], "US")
+    assert found == (SECOND.resolve(namespace, value, "US").identifier, "")
+    for stranger in (f"k7.{'0a' * 16}", "k1.0a", f"k1.{'0A' * 16}"):
+        with pytest.raises(Rejected):
+            SECOND.resolve(namespace, stranger, "US")
+
+
 def test_the_next_key_is_needed_to_find_an_identifier_under_it() -> None:
     old = FIRST.keyed("phone", "+12025550142")
     other = Keyring({"k1": KEY, "k2": b"guessed-guessed-"}, "k2", SEALING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from pipeline.serve.access import COOKIE
+from pipeline.serve.access import COOKIE, DESK_PURPOSE, Principal, Ticket
 from pipeline.serve.app import create_app
 from pipeline.serve.parts import Parts
+from pipeline.serve.seat import Seat, with_verified
 from tests.serving import ADMIN, KEYRING, READ, Deciding, Ledger, Lines, Memory, Worker, World, now_ms, parts
 
 
@@ -51,9 +53,19 @@ class Serving:
         """As the audit names them."""
         return [KEYRING.seal(each).hex() for each in identifiers]
 
-    def sign_in(self) -> None:
-        """Let the client sit at a desk."""
-        self.client.cookies.set(COOKIE, self.parts.sessions.new(now_ms() / 1000))
+    def sign_in(self, *verified: str, extension: str = "", call: str = "") -> None:
+        """Let the client sit at a desk, where these persons are verified in a call or in none."""
+        ticket = seat(*verified, extension=extension, call=call).ticket
+        self.client.cookies.set(COOKIE, self.parts.sessions.sign(ticket), domain="desk.test")
+
+
+def seat(*verified: str, extension: str = "", call: str = "") -> Seat:
+    """Somebody at a desk."""
+    at = now_ms() / 1000
+    ticket = Ticket("test", int(at) + 3600, ("read",), extension)
+    for each in verified:
+        ticket = with_verified(ticket, call, each, at)
+    return Seat(Principal("desk:test", frozenset({"read"}), session=True), UTC, ticket, DESK_PURPOSE)
 
 
 @pytest.fixture

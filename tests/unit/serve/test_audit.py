@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -13,9 +12,8 @@ from pipeline.serve.desk_stream import desk_events
 from pipeline.serve.live import events
 from pipeline.serve.pages import Pages
 from tests.serving import keyed, now_ms
-from tests.unit.serve.conftest import Serving
+from tests.unit.serve.conftest import Serving, seat
 from tests.unit.serve.test_api import problem, searched
-from tests.unit.serve.test_desk import WHO
 
 PHONE, MASKS = keyed("phone", "+14155550142")
 #: Everything that shows somebody: with the read key, by POST or GET.
@@ -98,12 +96,15 @@ async def test_what_cannot_be_audited_is_not_given(serving: Serving, path: str) 
 async def test_the_desk_is_audited_too(serving: Serving) -> None:
     searched(serving)
     ring(serving)
-    serving.sign_in()
+    serving.sign_in("customer:1")
     for path in DESK:
         assert (await serving.client.get(path)).status_code == 200
     await serving.client.post("/desk/search", data={"q": "+1 415 555 0142"})
+    serving.sign_in()
+    await serving.client.post("/desk/verify", data={"id": PHONE, "call": "c1"})
     said = [(each["action"], each["purpose"]) for each in serving.ledger.audit]
-    for action in ("card", "timeline", "identity", "search", "ringing"):
+    assert serving.ledger.audit[-1]["shown"] == serving.sealed("customer:1")
+    for action in ("card", "timeline", "identity", "search", "ringing", "verify"):
         assert (action, "agent desk") in said
     assert all(each["actor"].startswith("desk:") for each in serving.ledger.audit)
 
@@ -111,7 +112,7 @@ async def test_the_desk_is_audited_too(serving: Serving) -> None:
 async def test_the_desk_shows_nobody_whom_it_cannot_audit(serving: Serving) -> None:
     searched(serving)
     ring(serving)
-    serving.sign_in()
+    serving.sign_in("customer:1")
     serving.ledger.away = True
     for path in DESK:
         answer = await serving.client.get(path)
@@ -152,7 +153,7 @@ async def test_a_stream_is_audited_again_when_it_shows_another_person(serving: S
 
 async def test_the_desks_stream_shows_a_new_person_only_when_that_is_on_record(serving: Serving) -> None:
     serving.world.say("anonymous:a1", type="searched", properties={"query": "shoes"})
-    stream = desk_events(serving.parts, Pages(serving.parts), WHO, "anonymous:a1", "", UTC)
+    stream = desk_events(serving.parts, Pages(serving.parts), seat(), "anonymous:a1")
     assert b"shoes" in await heard(stream, b"event: card")
     assert serving.ledger.audit[-1]["shown"] == serving.sealed("anonymous:a1")
     serving.ledger.away = True
@@ -166,7 +167,7 @@ async def test_the_desks_stream_shows_a_new_person_only_when_that_is_on_record(s
 
 
 async def test_ringing_calls_are_pushed_only_when_that_is_on_record(serving: Serving) -> None:
-    stream = desk_events(serving.parts, Pages(serving.parts), WHO, None, "", UTC)
+    stream = desk_events(serving.parts, Pages(serving.parts), seat(), None)
     assert b"No call is ringing" in await heard(stream, b"event: calls")
     ring(serving)
     assert "•42".encode() in await heard(stream, b"event: calls")

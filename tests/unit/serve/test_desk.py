@@ -13,15 +13,13 @@ import pytest
 
 from pipeline.domain import view
 from pipeline.domain.interaction import Item
-from pipeline.serve.access import Principal
-from pipeline.serve.card import Names, day, days, shown_id, words
-from pipeline.serve.desk_stream import desk_events
+from pipeline.serve.card import Names, day, days, entry, shown_id, words
+from pipeline.serve.desk_stream import Resume, desk_events
 from pipeline.serve.pages import Pages, zone_of
 from tests.serving import keyed, now_ms
-from tests.unit.serve.conftest import Serving
+from tests.unit.serve.conftest import Serving, seat
 
 PHONE, MASKS = keyed("phone", "+14155550142")
-WHO = Principal("desk:test", frozenset({"read"}), session=True)
 HOSTILE = "<img src=x onerror=alert(1)> \"'&"
 
 
@@ -40,8 +38,8 @@ class Markup(HTMLParser):
 
 @pytest.fixture
 def desk(serving: Serving) -> Serving:
-    """Somebody signed in."""
-    serving.sign_in()
+    """Somebody signed in, who has verified the caller of these tests."""
+    serving.sign_in("customer:1")
     return serving
 
 
@@ -66,7 +64,8 @@ async def test_the_card_shows_what_is_going_on(desk: Serving) -> None:
     text = await page(desk, PHONE)
     for expected in (
         "<h1>Ada Lovelace</h1>",
-        "Matched by phone number, not verified",
+        "Verified",
+        "Matched by phone number",
         "Language English",
         "+1 ••• ••42",
         "blue shoes",
@@ -189,7 +188,7 @@ async def heard(stream: Any, name: str) -> dict[str, Any]:
         while True:
             lines = (await anext(stream)).decode().splitlines()
             if lines[0] == f"event: {name}":
-                return dict(json.loads(lines[1].removeprefix("data: ")))
+                return {"id": lines[1].removeprefix("id: "), **json.loads(lines[2].removeprefix("data: "))}
 
 
 async def test_the_stream_sends_the_card_when_it_differs(desk: Serving) -> None:
@@ -197,7 +196,7 @@ async def test_the_stream_sends_the_card_when_it_differs(desk: Serving) -> None:
     desk.world.say("customer:1", type="profile_updated", properties={"name": "Ada"})
     shown = re.search(r'data-shown="(\w+)"', await page(desk, "customer:1"))
     assert shown
-    stream = desk_events(desk.parts, pages, WHO, "customer:1", shown[1], UTC)
+    stream = desk_events(desk.parts, pages, seat("customer:1"), "customer:1", "", Resume(shown[1]))
     assert (await heard(stream, "beat"))["away"] is False  # the page has this card already
     desk.world.say("customer:1", type="searched", properties={"query": "shoes"})
     assert "shoes" in (await heard(stream, "card"))["html"]
@@ -212,7 +211,7 @@ async def test_the_stream_sends_the_card_when_it_differs(desk: Serving) -> None:
 
 
 async def test_the_stream_sends_ringing_calls(desk: Serving) -> None:
-    stream = desk_events(desk.parts, Pages(desk.parts), WHO, None, "", UTC)
+    stream = desk_events(desk.parts, Pages(desk.parts), seat(), None)
     assert "No call is ringing" in (await heard(stream, "calls"))["html"]
     entry = {"type": "call_ringing", "session_id": "c", "event_id": "e", "identifier": PHONE, "masks": MASKS}
     desk.parts.calls.see({**entry, "occurred_at": now_ms(), "touchpoint": "call_queue"}, now_ms())
@@ -226,7 +225,7 @@ async def test_the_stream_sends_ringing_calls(desk: Serving) -> None:
 
 
 async def test_nothing_is_left_behind_when_a_stream_ends(desk: Serving) -> None:
-    stream = desk_events(desk.parts, Pages(desk.parts), WHO, "customer:1", "", UTC)
+    stream = desk_events(desk.parts, Pages(desk.parts), seat(), "customer:1")
     await heard(stream, "card")
     await stream.aclose()
     assert not [each for each in asyncio.all_tasks() if "desk_stream" in repr(each) or "Queue" in repr(each)]
@@ -234,7 +233,7 @@ async def test_nothing_is_left_behind_when_a_stream_ends(desk: Serving) -> None:
 
 def test_days_begin_where_the_reader_is() -> None:
     at = datetime(2025, 11, 22, 23, 30, tzinfo=UTC)
-    entry = {
+    said = {
         "identifier": "customer:1",
         "source": "shop",
         "event_id": "e",
@@ -245,12 +244,16 @@ def test_days_begin_where_the_reader_is() -> None:
         "occurred_at": view.time_text(int(at.timestamp() * 1000)),
     }
     berlin = timezone(timedelta(hours=1))
-    (there,) = days([entry], Names({}, berlin, date(2025, 11, 23)))
+
+    def of(names: Names) -> list[dict[str, Any]]:
+        return days([said], names, lambda each: entry(each, names))
+
+    (there,) = of(Names({}, berlin, date(2025, 11, 23)))
     assert (there["label"], there["entries"][0]["at"]["clock"]) == ("Today", "00:30")
     assert there["entries"][0]["touchpoint"] == "A place"
-    (here,) = days([entry], Names({}, UTC, date(2025, 11, 23)))
+    (here,) = of(Names({}, UTC, date(2025, 11, 23)))
     assert (here["label"], here["entries"][0]["at"]["clock"]) == ("Yesterday", "23:30")
-    (later,) = days([entry], Names({}, UTC, date(2026, 1, 2)))
+    (later,) = of(Names({}, UTC, date(2026, 1, 2)))
     assert later["label"] == "Saturday, 22 November 2025"
     assert later["entries"][0]["at"]["short"] == "22 Nov 2025"
 
