@@ -29,6 +29,7 @@ from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
 from pipeline.serve.observing import Observing
 from pipeline.serve.parts import Parts
+from pipeline.serve.reports import ClickHouseReports, Reports
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Workers
 from pipeline.serve.writing import KafkaWriter, Writer
@@ -39,7 +40,7 @@ from pipeline.wire import Codec
 READ = frozenset({"read"})
 
 
-def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, codec: Codec) -> Parts:
+def parts_of(settings: Settings, keys: Keys, history: History, reports: Reports, writer: Writer, codec: Codec) -> Parts:
     """The real parts for these settings."""
     sessions = Sessions(keys.session_key)
     known = catalogue.load(settings.catalogue_folder)
@@ -69,6 +70,9 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         staff=Staff(keyed.pseudonym, known.policy.staff),
         observing=Observing(writer, codec, settings.phone_region),
         catalogued=known.touchpoints,
+        reports=reports,
+        journeys=known.journeys,
+        segment_kinds=known.business.segments,
         touchpoints={each.id: each.name for each in known.touchpoints.values()},
         zone=settings.time_zone or known.business.time_zone,
         now_minutes=settings.now_minutes,
@@ -78,11 +82,12 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
 def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> FastAPI:
     """serve's app with its readers of Kafka beside it. What ends one of them goes to `failures`, and ends all."""
     history = ClickHouseHistory(settings, keys.clickhouse_user, keys.clickhouse_password)
+    reports = ClickHouseReports(settings, keys.clickhouse_user, keys.clickhouse_password)
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)
     written = written_by("serve")
     writer = KafkaWriter(settings, written, lambda: registry.register(written))
-    parts = parts_of(settings, keys, history, writer, codec)
+    parts = parts_of(settings, keys, history, reports, writer, codec)
 
     @asynccontextmanager
     async def beside() -> AsyncIterator[None]:
@@ -90,6 +95,8 @@ def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> Fas
             _started(follow_routes(settings, parts.routes), failures),
             _started(follow_calls(settings, codec, registry, parts.calls), failures),
             _started(writer.run(), failures),
+            _started(parts.counting.run(), failures),
+            _started(parts.lately.run(), failures),
         ]
         try:
             yield
@@ -98,6 +105,7 @@ def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> Fas
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
             await history.close()
+            await reports.close()
 
     return create_app(parts, beside)
 
