@@ -49,6 +49,7 @@ from pipeline.stitch.watch import Watch
 from pipeline.topics import AUDIT, EVIDENCE, INBOX, OBSERVATIONS
 from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import SCORING, made
+from tests.mapping import Told
 from tests.policies import POLICY
 
 PARTITIONS = 4
@@ -324,6 +325,9 @@ def parts(
         staff=Staff(KEYRING.pseudonym, POLICY.staff),
         observing=Observing(writer, JsonCodec(), "US"),
         catalogued=CATALOGUE.touchpoints,
+        reports=Told(CATALOGUE),
+        journeys=CATALOGUE.journeys,
+        segment_kinds=CATALOGUE.business.segments,
         touchpoints={"site_search": "Site search", "call_queue": "Call queue", "returns_page": "Returns page"},
     )
 

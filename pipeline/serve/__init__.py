@@ -5,6 +5,8 @@ Asks the stitch worker that owns a profile, and identify (one hop), never keeps 
 watches, `calls` knows who is ringing, `orders` lets people decide about identity, `alerts` and `alerting` show what
 alert keeps and pass on what people do about it, `audit` keeps who looked at whom.
 `observe` is a form in which staff say what they see of a touchpoint.
+`map` draws journeys from the catalogue and ClickHouse's figures (`choice` is what somebody wants to see, `figures`
+asks, `drawing`, `mermaid` and `said` are how it looks), `touchpoints` shows who owns what.
 
 Decisions
 - 2026-11-24 What is not on record in Kafka is not given: see `audit`. It costs a lookup the broker's acknowledgement
@@ -14,5 +16,8 @@ Decisions
   `Idempotency-Key` from the same key gives the same order_id, and so is given once.
 - 2026-11-24 Why identifiers belong together is asked of identify only when an agent opens that part of the card: a
   card changes several times a second, and there is one identify.
+- 2026-11-27 How people go through a journey is counted in the background and shown with its time (`counting`), not
+  summed up ahead: whose an interaction is changes with every link, and sums of persons cannot be put right. Over
+  10,000,000 interactions a count takes some ten seconds; the map is there at once, and the count when it is done.
 - 2026-11-24 Whoever was erased is `erased` in every answer: somebody, and nobody who can be told from another.
 """

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from pipeline import metrics, problems
-from pipeline.serve import alerts, api, desk, docs, identity, observe
+from pipeline.serve import alerts, api, desk, docs, identity, map, observe, touchpoints
 from pipeline.serve.alerting import AlertAway
 from pipeline.serve.audit import Unaudited
 from pipeline.serve.identify import IdentifyAway
@@ -72,6 +72,8 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     app.include_router(api.operations(parts))
     app.include_router(desk.router(parts, pages))
     app.include_router(observe.router(parts, pages))
+    app.include_router(map.router(parts, pages))
+    app.include_router(touchpoints.router(parts, pages))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(Shell, seen=_seen)
     _operations(app, pages)
