@@ -15,7 +15,7 @@ from pipeline.serve import said
 from pipeline.serve.asked import LAYERS, named
 from pipeline.serve.card import words
 from pipeline.serve.parts import Parts
-from pipeline.serve.reports import ReportsAway, Row
+from pipeline.serve.reports import LOOK, PAGE, Effort, ReportsAway, Row
 
 VERBATIMS_MAX, NOTES_MAX, ALERTS_MAX = 8, 6, 10
 LATELY_DAYS = 90
@@ -42,7 +42,7 @@ async def closely(
     """
     bound = {"touchpoint": known.id, "days": LATELY_DAYS}
     verbatims, notes, alerts, evidence = await asyncio.gather(
-        _rows(parts, _VERBATIMS, {**bound, "most": VERBATIMS_MAX}) if words_too else _nothing(),
+        _rows(parts, _VERBATIMS, {**bound, "most": VERBATIMS_MAX}, LOOK) if words_too else _nothing(),
         _rows(parts, _NOTES, {**bound, "most": NOTES_MAX}),
         _rows(parts, _ALERTS, {**bound, "most": ALERTS_MAX}),
         _evidence(parts, known, window),
@@ -144,10 +144,10 @@ async def _nothing() -> list[Row] | None:
     return None
 
 
-async def _rows(parts: Parts, sql: str, parameters: dict[str, Any]) -> list[Row] | None:
+async def _rows(parts: Parts, sql: str, parameters: dict[str, Any], effort: Effort = PAGE) -> list[Row] | None:
     """None where it cannot be read now."""
     try:
-        return await parts.reports.rows(sql, parameters)
+        return await parts.reports.rows(sql, parameters, effort)
     except ReportsAway:
         return None
 

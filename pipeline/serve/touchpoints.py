@@ -17,6 +17,7 @@ from pipeline.serve.reports import ReportsAway, Row
 
 LATELY_DAYS = 90
 UNOWNED_MAX = 20
+UNOWNED_DAYS = 14  # in which events named them
 OWNER_CHARS_MAX = 1_000
 TITLES = {
     Order.UNANSWERED: "Red, and nobody has acted",
@@ -100,7 +101,7 @@ class Governance:
     async def _read(self) -> tuple[list[Standing], list[Row], int]:
         """Standings, touchpoints that nobody owns, and how many alerts are of no touchpoint. Raises ReportsAway."""
         reports, days = self._parts.reports, {"days": LATELY_DAYS}
-        unowned = {**days, "known": list(self._parts.catalogued), "most": UNOWNED_MAX}
+        unowned = {"days": UNOWNED_DAYS, "known": list(self._parts.catalogued), "most": UNOWNED_MAX}
         states, opened, took, complaints, others = await asyncio.gather(
             reports.rows(_STATES),
             reports.rows(_OPEN),
