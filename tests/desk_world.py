@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +47,18 @@ class Stage:
         self._parts = parts(self._home, ledger=Ledger(self._world), framed_by="http://localhost:*")
         self._worker.publish(self._parts.routes)
         self._deciding.publish(self._parts.routes)
-        config = uvicorn.Config(create_app(self._parts), port=self._port, log_level="warning")
+        config = uvicorn.Config(create_app(self._parts, self._counting), port=self._port, log_level="warning")
         self._server = Server(config, self._parts.streams)
         self._serving = asyncio.create_task(self._server.serve())
         while not self._server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.01)
+
+    @asynccontextmanager
+    async def _counting(self) -> AsyncIterator[None]:
+        counting = [asyncio.create_task(each.run()) for each in (self._parts.counting, self._parts.lately)]
+        yield
+        for each in counting:
+            each.cancel()
 
     async def _stop_http(self) -> None:
         self._server.should_exit = True

@@ -52,6 +52,7 @@ from pipeline.stitch.watch import Watch
 from pipeline.topics import AUDIT, EVIDENCE, INBOX, NOTED_ON, OBSERVATIONS, channel_topic
 from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import SCORING, made
+from tests.mapping import Told
 from tests.policies import POLICY
 
 PARTITIONS = 4
@@ -348,6 +349,9 @@ def parts(
         passes=Passes("a key for sessions"),
         framed_by=framed_by,
         catalogued=CATALOGUE.touchpoints,
+        reports=Told(CATALOGUE),
+        journeys=CATALOGUE.journeys,
+        segment_kinds=CATALOGUE.business.segments,
         touchpoints={"site_search": "Site search", "call_queue": "Call queue", "returns_page": "Returns page"},
     )
 

@@ -7,6 +7,8 @@ alert keeps and pass on what people do about it, `audit` keeps who looked at who
 there, `desk_stream` keeps a page current, `desk_forms` and `noting` take what agents say, `framed` and `passes` show a
 card in another tool's page.
 `observe` is a form in which staff say what they see of a touchpoint.
+`map` draws journeys from the catalogue and ClickHouse's figures (`choice` is what somebody wants to see, `figures`
+asks, `drawing`, `mermaid` and `said` are how it looks), `touchpoints` shows who owns what.
 
 Decisions
 - 2026-11-24 What is not on record in Kafka is not given: see `audit`. It costs a lookup the broker's acknowledgement
@@ -19,5 +21,8 @@ Decisions
 - 2026-11-27 The extension and the verified callers of a desk are in its signed cookie, as the session is: a restart
   signs nobody out and asks nobody again, and any of several serve processes knows them. A page shows a caller who is
   not verified without what is hidden, and not with it hidden.
+- 2026-11-27 How people go through a journey is counted in the background and shown with its time (`counting`), not
+  summed up ahead: whose an interaction is changes with every link, and sums of persons cannot be put right. Over
+  10,000,000 interactions a count takes some ten seconds; the map is there at once, and the count when it is done.
 - 2026-11-24 Whoever was erased is `erased` in every answer: somebody, and nobody who can be told from another.
 """

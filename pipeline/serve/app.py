@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from pipeline import metrics, problems
-from pipeline.serve import alerts, api, desk, desk_forms, docs, framed, identity, observe
+from pipeline.serve import alerts, api, desk, desk_forms, docs, framed, identity, map, observe, touchpoints
 from pipeline.serve.alerting import AlertAway
 from pipeline.serve.audit import Unaudited
 from pipeline.serve.identify import IdentifyAway
@@ -76,6 +76,8 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     app.include_router(framed.router(parts, pages))
     app.include_router(framed.tokens(parts))
     app.include_router(observe.router(parts, pages))
+    app.include_router(map.router(parts, pages))
+    app.include_router(touchpoints.router(parts, pages))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(Shell, seen=_seen, framed_by=parts.framed_by)
     _operations(app, pages)

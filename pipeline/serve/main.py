@@ -32,6 +32,7 @@ from pipeline.serve.noting import Choices, Noting
 from pipeline.serve.observing import Observing
 from pipeline.serve.parts import Parts
 from pipeline.serve.passes import Passes
+from pipeline.serve.reports import ClickHouseReports, Reports
 from pipeline.serve.routing import Routes
 from pipeline.serve.workers import Workers
 from pipeline.serve.writing import KafkaWriter, Writer
@@ -42,7 +43,7 @@ from pipeline.wire import Codec
 READ = frozenset({"read"})
 
 
-def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, codec: Codec) -> Parts:
+def parts_of(settings: Settings, keys: Keys, history: History, reports: Reports, writer: Writer, codec: Codec) -> Parts:
     """The real parts for these settings."""
     sessions = Sessions(keys.session_key)
     known = catalogue.load(settings.catalogue_folder)
@@ -75,6 +76,9 @@ def parts_of(settings: Settings, keys: Keys, history: History, writer: Writer, c
         passes=Passes(keys.session_key),
         framed_by=settings.frame_ancestors,
         catalogued=known.touchpoints,
+        reports=reports,
+        journeys=known.journeys,
+        segment_kinds=known.business.segments,
         touchpoints={each.id: each.name for each in known.touchpoints.values()},
         zone=settings.time_zone or known.business.time_zone,
         now_minutes=settings.now_minutes,
@@ -90,11 +94,12 @@ def choices_of(known: Catalogue) -> Choices:
 def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> FastAPI:
     """serve's app with its readers of Kafka beside it. What ends one of them goes to `failures`, and ends all."""
     history = ClickHouseHistory(settings, keys.clickhouse_user, keys.clickhouse_password)
+    reports = ClickHouseReports(settings, keys.clickhouse_user, keys.clickhouse_password)
     codec = Codec(settings.schemas)
     registry = Registry(settings.schema_registry, codec)
     written = written_by("serve")
     writer = KafkaWriter(settings, written, lambda: registry.register(written))
-    parts = parts_of(settings, keys, history, writer, codec)
+    parts = parts_of(settings, keys, history, reports, writer, codec)
 
     @asynccontextmanager
     async def beside() -> AsyncIterator[None]:
@@ -102,6 +107,8 @@ def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> Fas
             _started(follow_routes(settings, parts.routes), failures),
             _started(follow_calls(settings, codec, registry, parts.calls), failures),
             _started(writer.run(), failures),
+            _started(parts.counting.run(), failures),
+            _started(parts.lately.run(), failures),
         ]
         try:
             yield
@@ -110,6 +117,7 @@ def app_of(settings: Settings, keys: Keys, failures: list[BaseException]) -> Fas
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
             await history.close()
+            await reports.close()
 
     return create_app(parts, beside)
 

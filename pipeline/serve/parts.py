@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from pipeline.domain.catalogue import Touchpoint
+from pipeline.domain import periods
+from pipeline.domain.blueprint import EVERYBODY, Segment, Sums
+from pipeline.domain.catalogue import Journey, Touchpoint
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.reasons import Rejected
 from pipeline.domain.staff import Staff
@@ -15,6 +19,8 @@ from pipeline.serve.access import Gate, Links, Principal, Sessions
 from pipeline.serve.alerting import Alerting
 from pipeline.serve.audit import Audit
 from pipeline.serve.calls import Call, Calls
+from pipeline.serve.counting import LIVE, PERSONS, Counting
+from pipeline.serve.figures import Counted, Figures
 from pipeline.serve.history import History
 from pipeline.serve.identify import Identify
 from pipeline.serve.live import Streams
@@ -23,12 +29,16 @@ from pipeline.serve.noting import Noting
 from pipeline.serve.observing import Observing
 from pipeline.serve.orders import Orders
 from pipeline.serve.passes import Passes
+from pipeline.serve.reports import NoReports, Reports
 from pipeline.serve.routing import Routes
 from pipeline.serve.timelines import Timelines
 from pipeline.serve.workers import Workers
 from pipeline.serve.writing import Writer
 
 STREAMS_MAX = 1_000
+#: What is counted for the map: a period (a name) of a segment.
+Count = tuple[str, Segment]
+SEGMENTS: Count = ("", EVERYBODY)  # which segments there are
 
 
 @dataclass(slots=True)
@@ -55,6 +65,10 @@ class Parts:
     framed_by: str = ""  # the origins whose pages may frame it
     catalogued: Mapping[str, Touchpoint] = field(default_factory=dict)  # touchpoints of the catalogue, by id
     touchpoints: Mapping[str, str] = field(default_factory=dict)  # id → name, from the catalogue
+    reports: Reports = field(default_factory=NoReports)
+    journeys: Mapping[str, Journey] = field(default_factory=dict)  # of the catalogue, by id
+    segment_kinds: Sequence[str] = ()  # details by which people are told apart
+    clock: Callable[[], float] = time.monotonic
     zone: str = "UTC"  # the business's time zone: the desk's until a browser says its own
     now_minutes: int = 30
     calls: Calls = field(default_factory=Calls)
@@ -62,11 +76,31 @@ class Parts:
     lookup: Lookup = field(init=False)
     timelines: Timelines = field(init=False)
     orders: Orders = field(init=False)
+    figures: Figures = field(init=False)
+    counting: Counting[Count, Counted] = field(init=False)
+    lately: Counting[str, list[Sums]] = field(init=False)  # everybody's figures, by period
 
     def __post_init__(self) -> None:
         self.lookup = Lookup(self.workers)
         self.timelines = Timelines(self.lookup, self.history)
         self.orders = Orders(self.writer, self.identities, self.workers)
+        self.figures = Figures(self.reports, self.zone, self.segment_kinds)
+        ahead: list[Count] = [*((period, EVERYBODY) for period in periods.PERIODS), SEGMENTS] if self.journeys else []
+        self.counting = Counting(self._count, ahead, PERSONS, self.clock)
+        self.lately = Counting(self._everybody, [periods.DEFAULT] if self.journeys else [], LIVE, self.clock)
+
+    async def _everybody(self, period: str) -> list[Sums]:
+        """What happened to everybody in a period. Raises ReportsAway."""
+        window = periods.window(period, time.time_ns() // 1_000_000, ZoneInfo(self.zone))
+        return await self.figures.everybody(window, period)
+
+    async def _count(self, what: Count) -> Counted:
+        """Count something for the map. Raises ReportsAway."""
+        if what == SEGMENTS:
+            return await self.figures.segments()
+        period, segment = what
+        window = periods.window(period, time.time_ns() // 1_000_000, ZoneInfo(self.zone))
+        return await self.figures.count(self.journeys.values(), window, period, segment)
 
     @property
     def ready(self) -> bool:

@@ -71,7 +71,7 @@ def test_it_works_without_script_fits_and_can_be_read(browser: Browser, desk: De
         small = "each => [...each].map((one) => one.getBoundingClientRect().height).filter((height) => height < 40)"
         assert page.locator(".touchpoints a, .scale label, .form .number, .primary").evaluate_all(small) == []
 
-    page.get_by_role("link", name="Observe").click()
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Observe").click()
     expect(page.get_by_role("heading", name="What do you see?")).to_be_visible()
     expect(page.locator("#q")).to_be_hidden()  # it would find nothing
     fits()
