@@ -27,6 +27,7 @@ GRANT SELECT ON throughline.touchpoint_dots TO bi;
 GRANT SELECT ON throughline.touchpoint_hourly TO bi;
 GRANT SELECT ON throughline.touchpoint_daily TO bi;
 GRANT SELECT ON throughline.touchpoint_weekly TO bi;
+GRANT SELECT ON throughline.evidence_daily TO bi;
 GRANT SELECT ON throughline.channel_daily TO bi;
 GRANT SELECT ON throughline.touchpoint_control TO bi;
 GRANT SELECT ON throughline.touchpoint_consistency TO bi;
@@ -58,6 +59,7 @@ ALTER TABLE throughline.touchpoint_dots MODIFY SQL SECURITY DEFINER DEFINER = th
 ALTER TABLE throughline.touchpoint_hourly MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_daily MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_weekly MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.evidence_daily MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.channel_daily MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_control MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_consistency MODIFY SQL SECURITY DEFINER DEFINER = throughline;
