@@ -1,6 +1,6 @@
 """The secrets of one installation: made at first start, then only read.
 
-`keys.json` is for people and their tools (API keys, ClickHouse's user); `secrets.json` is for the processes alone.
+`keys.json` is for people and their tools (API keys, ClickHouse's users); `secrets.json` is for the processes alone.
 Both are readable by their owner only, and written whole or not at all.
 
 2026-11-24: identifier keys rotate (`pipeline/rotate`). A key that was made stays, in the order of making, because
@@ -43,6 +43,8 @@ class Keys:
     admin: str = field(repr=False)
     clickhouse_user: str
     clickhouse_password: str = field(repr=False)
+    bi_user: str  # reads ClickHouse's views, and no more
+    bi_password: str = field(repr=False)
     identifier_keys: Mapping[str, bytes] = field(repr=False)  # name → HMAC key of phone and e-mail; old ones stay
     identifier_key: str  # the name of the one that new identifiers get
     worker_token: str = field(repr=False)  # between serve and the stitch workers
@@ -60,6 +62,7 @@ def _new_keys() -> dict[str, object]:
         "public": f"public_{secrets.token_urlsafe(24)}",
         "webhook": f"webhook_{secrets.token_urlsafe(32)}",
         "clickhouse": {"user": "throughline", "password": secrets.token_urlsafe(24)},
+        "bi": {"user": "bi", "password": secrets.token_urlsafe(24)},
     }
 
 
@@ -74,7 +77,7 @@ def _new_secrets() -> dict[str, object]:
 
 
 #: What older homes do not have.
-_ADDED_KEYS, _ADDED_SECRETS = ("public", "webhook"), ("sealing_key",)
+_ADDED_KEYS, _ADDED_SECRETS = ("public", "webhook", "bi"), ("sealing_key",)
 
 
 def load_or_create(settings: Settings) -> Keys:
@@ -204,7 +207,7 @@ def _parse(keys: Path, hidden: Path) -> Keys:
         path = hidden
         private = json.loads(hidden.read_text())
         texts += [private["identifier_key"], private["worker_token"], private["session_key"], public["public"]]
-        texts += [public["webhook"]]
+        texts += [public["webhook"], public["bi"]["user"], public["bi"]["password"]]
         identifier_keys = {name: bytes.fromhex(text) for name, text in private["identifier_keys"].items()}
         sealing_key, migrating_to = bytes.fromhex(private["sealing_key"]), str(private.get("migrating_to", ""))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -228,5 +231,7 @@ def _parse(keys: Path, hidden: Path) -> Keys:
         public=texts[8],
         sealing_key=sealing_key,
         webhook=texts[9],
+        bi_user=texts[10],
+        bi_password=texts[11],
         migrating_to=migrating_to,
     )

@@ -1,7 +1,8 @@
 """ClickHouse's HTTP interface over the embedded engine, so that every ClickHouse client works unchanged.
 
 Understood: SQL in `query` and the body, `param_*`, settings as parameters, `database`, `default_format`, sessions,
-external tables in forms, compressed bodies, the user by Basic, by X-ClickHouse-User and -Key or by parameters.
+external tables in forms, compressed bodies, the user by Basic, by X-ClickHouse-User and -Key or by parameters. Two
+users: the processes' own, who may do everything, and one for reports, who may read views (`clickhouse_reader`).
 Bounded: bodies, requests at work and waiting, sessions, results (see the engine). Not there: streamed or compressed
 answers, ClickHouse's own block compression, roles, KILL QUERY, cancelling when a client leaves.
 """
@@ -15,8 +16,9 @@ import hmac
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -38,8 +40,9 @@ from pipeline.local.clickhouse_engine import (
     ExternalTable,
     Query,
 )
+from pipeline.local.clickhouse_reader import Grants, granted
 from pipeline.local.clickhouse_sql import Statement, TwoStatements, parse
-from pipeline.settings import Settings
+from pipeline.settings import REPO, Settings
 
 # Reads and writes wait for themselves only: eight slow reports must not keep the sink from storing.
 READS_AT_ONCE = 8
@@ -57,10 +60,10 @@ _RESERVED = frozenset(
         "cancel_http_readonly_queries_on_client_close",
     }
 )
-_UNAUTHORISED, _FORBIDDEN, _TOO_LARGE, _BUSY = 194, 516, 307, 202
+_UNAUTHORISED, _FORBIDDEN, _DENIED, _TOO_LARGE, _BUSY = 194, 516, 497, 307, 202
 _STATUS = {
     _UNAUTHORISED: 401,
-    _FORBIDDEN: 403,
+    **dict.fromkeys((_FORBIDDEN, _DENIED), 403),
     _TOO_LARGE: 413,
     _BUSY: 503,
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 81, 115, 372), 404),
@@ -69,12 +72,21 @@ _STATUS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who may ask. `grants` bound what a reader may read; None: this user may do everything."""
+
+    name: str
+    password: str = field(repr=False)
+    grants: Grants | None = None
+
+
 class Front:
     """The ASGI application. It owns its threads; the engine is its maker's."""
 
-    def __init__(self, engine: Engine, user: str, password: str) -> None:
+    def __init__(self, engine: Engine, users: Sequence[User]) -> None:
         self._engine = engine
-        self._credentials = (user.encode(), password.encode())
+        self._users = users
         self._reads = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="read")
         self._writes = ThreadPoolExecutor(WRITES_AT_ONCE, thread_name_prefix="write")
         self._unfinished = 0
@@ -96,11 +108,11 @@ class Front:
         started = time.monotonic()
         try:
             parameters = dict(parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=1000))
-            self._authenticate(request, parameters)
+            user = self._authenticated(request, parameters)
             if request.method in ("GET", "HEAD") and "query" not in parameters:
                 return Response("Ok.\n", media_type="text/plain")
             with self._bodies.account() as account:
-                answer = await self._execute(await _query(request, parameters, account))
+                answer = await self._execute(await _query(request, parameters, account, user.grants))
         except ClientDisconnect:
             return None
         except (BadBody, ValueError, MultiPartException) as error:
@@ -110,21 +122,26 @@ class Front:
             return self._failure(error, query_id)
         return self._success(answer, query_id, time.monotonic() - started)
 
-    def _authenticate(self, request: Request, parameters: Mapping[str, str]) -> None:
-        """Raises EngineError unless the request names the user and password, in one of the three ways."""
+    def _authenticated(self, request: Request, parameters: Mapping[str, str]) -> User:
+        """Whose name and password the request has, in one of the three ways. Raises EngineError where nobody's."""
         given = _credentials(request, parameters)
         if given is None:
             raise EngineError(
                 _UNAUTHORISED,
                 "Code: 194. DB::Exception: The user and password in keys.json are required. (REQUIRED_PASSWORD)",
             )
-        matches = [hmac.compare_digest(a, b) for a, b in zip(given, self._credentials, strict=True)]
-        if not all(matches):
+        found = None
+        for user in self._users:  # all of them, so that the time says nothing
+            named = hmac.compare_digest(given[0], user.name.encode())
+            opened = hmac.compare_digest(given[1], user.password.encode())
+            found = user if named and opened else found
+        if found is None:
             raise EngineError(
                 _FORBIDDEN,
                 "Code: 516. DB::Exception: Authentication failed: password is incorrect, or there is no user with such "
                 "name. (AUTHENTICATION_FAILED)",
             )
+        return found
 
     async def _execute(self, query: Query) -> Answer:
         if self._unfinished >= REQUESTS_MAX:
@@ -189,7 +206,7 @@ def _credentials(request: Request, parameters: Mapping[str, str]) -> tuple[bytes
     return None
 
 
-async def _query(request: Request, parameters: dict[str, str], account: Account) -> Query:
+async def _query(request: Request, parameters: dict[str, str], account: Account, grants: Grants | None = None) -> Query:
     """The request as the engine takes it. Raises BadBody, EngineError, ValueError, MultiPartException."""
     tables: list[ExternalTable] = []
     body = b""
@@ -232,6 +249,7 @@ async def _query(request: Request, parameters: dict[str, str], account: Account)
         session_timeout_s=max(1, min(timeout_s, SESSION_TIMEOUT_S_MAX)),
         session_must_exist=parameters.get("session_check") == "1",
         tables=tables,
+        grants=grants,
     )
 
 
@@ -268,7 +286,12 @@ def run(settings: Settings) -> None:
     engine = Engine(settings.home.resolve() / "clickhouse")
     try:
         options: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off", "http": "httptools"}
-        front = Front(engine, made.clickhouse_user, made.clickhouse_password)
+        script = (REPO / "deploy" / "clickhouse" / "bi_user.sql").read_text()
+        users = (
+            User(made.clickhouse_user, made.clickhouse_password),
+            User(made.bi_user, made.bi_password, granted(script, settings.clickhouse_database)),
+        )
+        front = Front(engine, users)
         # The bound on connections leaves room for idle ones: clients keep theirs open.
         uvicorn.run(
             front,

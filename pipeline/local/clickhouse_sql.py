@@ -65,6 +65,15 @@ def parse(text: bytes) -> Statement:
     return Statement(text, "", None, output_format, first in _READS)
 
 
+def names(text: bytes) -> Iterator[str]:
+    """All names and words in a text, whatever they mean there: everything but numbers, signs and quoted texts."""
+    for token in _tokens(text):
+        if token.kind == "word":
+            yield token.text.decode()
+        elif token.kind == "quoted" and token.text[:1] != b"'":
+            yield token.text[1:-1].decode(errors="replace")
+
+
 class _Token(NamedTuple):
     kind: str
     text: bytes

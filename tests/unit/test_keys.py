@@ -26,6 +26,7 @@ def test_keys_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
         "public": made.public,
         "webhook": made.webhook,
         "clickhouse": {"user": made.clickhouse_user, "password": made.clickhouse_password},
+        "bi": {"user": made.bi_user, "password": made.bi_password},
     }
     for name in ("keys.json", "secrets.json"):
         assert stat.S_IMODE((settings.home / name).stat().st_mode) == 0o600
@@ -35,12 +36,16 @@ def test_keys_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
 def test_an_older_home_gets_what_came_later_and_keeps_the_rest(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     made = load_or_create(settings)
-    for name, added in (("keys.json", "public"), ("keys.json", "webhook"), ("secrets.json", "sealing_key")):
+    added_later = (*(("keys.json", name) for name in ("public", "webhook", "bi")), ("secrets.json", "sealing_key"))
+    for name, added in added_later:
         content = json.loads((tmp_path / name).read_text())
         del content[added]
         (tmp_path / name).write_text(json.dumps(content))
     found = load_or_create(settings)
-    assert replace(found, public=made.public, webhook=made.webhook, sealing_key=made.sealing_key) == made
+    before = {name: getattr(made, name) for name in ("public", "webhook", "bi_password", "sealing_key")}
+    assert replace(found, **before) == made
+    assert found.bi_user == "bi"
+    assert found.bi_password not in ("", made.bi_password, found.clickhouse_password)
     assert found.webhook.startswith("webhook_")
     assert found.public.startswith("public_")
     assert load_or_create(settings) == found
@@ -64,6 +69,7 @@ def test_no_secret_shows_when_keys_are_printed(tmp_path: Path) -> None:
         made.admin,
         made.webhook,
         made.clickhouse_password,
+        made.bi_password,
         made.worker_token,
         made.session_key,
     ]
@@ -84,6 +90,7 @@ def changed(tmp_path: Path, name: str, **changes: object) -> Settings:
     [
         ("keys.json", {"clickhouse": "secret"}),
         ("keys.json", {"ingest": ""}),
+        ("keys.json", {"bi": {"user": "bi"}}),
         ("keys.json", {"read": 5}),
         ("secrets.json", {"identifier_key": "k2"}),
         ("secrets.json", {"identifier_keys": {"k1": "00"}}),
