@@ -102,7 +102,7 @@ CUSTOMERS = Dashboard(
                 "With its 95 % interval (Wilson).",
                 order=("people", False),
                 width=3,
-                height=26,
+                height=22,
             ),
         ),
         (
