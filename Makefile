@@ -1,13 +1,14 @@
 # Throughline. Needs Python 3.11, 3.12 or 3.13 and nothing else; everything it fetches goes into .venv
 # and the cache of downloads (~/.cache/throughline).
 
-.PHONY: help demo up test test-long check bench storm fuzz locks runtime dev clean
+.PHONY: help demo up bi test test-bi test-long check bench storm fuzz locks runtime dev superset clean
 .DEFAULT_GOAL := help
 
 # The first Python that fits. Another one: make PYTHON=/path/to/python3.12 demo
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
+BI_LOCK := deploy/superset/requirements.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
 help: ## show this
@@ -19,6 +20,9 @@ demo: runtime ## the whole stack with a shop whose customers keep shopping, unti
 up: runtime ## the whole stack without the shop, until Ctrl-C
 	@exec $(BIN)/throughline up
 
+bi: runtime superset ## dashboards in Apache Superset over the running stack, until Ctrl-C
+	@exec $(BIN)/throughline bi
+
 test: dev ## set up, check, and run all tests but the long ones
 	@$(MAKE) --no-print-directory check
 	@echo "== Tests of units, two at a time"
@@ -28,6 +32,9 @@ test: dev ## set up, check, and run all tests but the long ones
 
 test-long: dev ## the tests on the real stack that take minutes each
 	@$(BIN)/python -m pytest tests/integration tests/system -m long
+
+test-bi: dev superset ## the dashboards in a Superset: every chart, over a stack of its own with the demo shop
+	@$(BIN)/python -m pytest tests/bi
 
 check: dev ## formatting, lint, types, layers
 	@echo "== Formatting" && $(BIN)/ruff format --check .
@@ -49,15 +56,32 @@ locks: ## resolve the dependencies of pyproject.toml anew (needs uv)
 	@for extra in "" "--extra dev"; do uv pip compile pyproject.toml --extra build $$extra --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
 		--output-file requirements$${extra:+-dev}.lock || exit; done
+	@uv pip compile deploy/superset/requirements.in --constraints deploy/superset/constraints.txt --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet \
+		--output-file deploy/superset/requirements.lock
 
 clean: ## remove the environment and all data of this folder
-	rm -rf .venv .throughline build *.egg-info
+	rm -rf .venv .bi-venv .throughline build *.egg-info
 
 runtime:
 	@$(call install,runtime,requirements.lock)
 
 dev:
 	@$(call install,dev,requirements-dev.lock)
+
+# Superset lives by itself: it needs other versions of what Throughline uses. Two of its dependencies come as source only.
+superset:
+	@want="$$(cksum < $(BI_LOCK)) $(CURDIR)"; \
+	if [ "$$(cat .bi-venv/.made 2>/dev/null)" = "$$want" ]; then exit 0; fi; \
+	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] > (3, 12))'; then \
+		echo "Superset needs Python 3.11 or 3.12, and .venv has $$($(BIN)/python --version)." \
+			"Make it with another: rm -rf .venv && make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi; \
+	echo "== Making an environment for Superset in .bi-venv"; \
+	rm -rf .bi-venv && $(BIN)/python -m venv .bi-venv || exit 1; \
+	echo "== Installing what $(BI_LOCK) names (once: some 830 MB, a minute or two)"; \
+	.bi-venv/bin/python -m pip --disable-pip-version-check --require-virtualenv install --require-hashes \
+		--only-binary :all: --no-binary odfpy --no-binary wtforms-json -r $(BI_LOCK) || exit 1; \
+	echo "$$want" > .bi-venv/.made
 
 # Bring .venv to a lock file, only when something has changed: the lock, the project, or where this folder is.
 # 'dev' has all that 'runtime' needs.

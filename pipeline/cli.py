@@ -49,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _sign_in(settings)
         case "prepare":
             _prepare(settings)
+        case "bi":
+            _bi(settings)
+        case "bundle":
+            _bundle(options.address, options.file)
         case "import":
             _import(settings, options.kind, options.file)
         case "check":
@@ -79,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("import", help="import a file of interactions; safe to repeat")
     load.add_argument("kind", help="bank-calls, web-sessions or cdnow")
     load.add_argument("file", type=Path)
+    commands.add_parser(
+        "bi", help="serve the dashboards over the running stack until Ctrl-C (`make bi` installs Superset)"
+    )
+    bundle = commands.add_parser("bundle", help="write the dashboards as a bundle that any Superset imports")
+    bundle.add_argument(
+        "address", help="of ClickHouse, no password: clickhousedb://bi@host:8443/throughline?secure=true"
+    )
+    bundle.add_argument("file", type=Path, help="to write, such as throughline.zip")
     keys = commands.add_parser("keys", help="change the key of phone numbers and e-mail addresses")
     keys.add_argument("what", choices=("rotate", "migrate"), help="rotate: make a new key; migrate: rename all to it")
     commands.add_parser("check", help="whether the catalogue can be used, and knows what the running stack has stored")
@@ -140,6 +152,29 @@ def _up(settings: Settings, shop: bool) -> None:
         up(settings, shop)
     except mendable as error:
         _fail(error)
+
+
+def _bi(settings: Settings) -> None:
+    from pipeline.keys import BrokenKeys
+    from pipeline.local.bi.run import NoBi, run
+    from pipeline.local.ports import BusyPort
+
+    try:
+        run(settings)
+    except (NoBi, BrokenKeys, BusyPort) as error:
+        _fail(error)
+
+
+def _bundle(address: str, file: Path) -> None:
+    from pipeline.local.bi import bundle
+
+    try:
+        bundle.write(file, address)
+    except (bundle.BadAddress, OSError) as error:
+        _fail(error)
+    print(
+        f"{file}: import it in Superset (Dashboards, Import), which asks for the password of the user in the address."
+    )
 
 
 def _status(settings: Settings, as_json: bool) -> None:

@@ -19,7 +19,9 @@ REPO = Path(__file__).resolve().parent.parent
 PORT = (0, 65_535)
 # Field → the smallest and largest number that makes sense; others are at least 0.
 BOUNDS = {
-    **dict.fromkeys(("http_port", "kafka_port", "clickhouse_port", "worker_port", "identify_port", "alert_port"), PORT),
+    **dict.fromkeys(
+        ("http_port", "kafka_port", "clickhouse_port", "worker_port", "identify_port", "alert_port", "bi_port"), PORT
+    ),
     "partitions": (1, 1_000),
     "replicas": (1, 9),
     "workers": (1, 64),
@@ -80,6 +82,7 @@ class Settings:
     worker_port: int = 0  # where this worker answers queries
     identify_port: int = 0  # where identify does
     alert_port: int = 0  # where alert does
+    bi_port: int = 8088  # where `throughline bi` serves the dashboards
     alerts_every_s: int = 5  # between two looks for causes of alerts
     webhook_url: str = ""  # where changes of alerts are sent to; empty: nowhere. The key `webhook` signs them
     webhook_hours: int = 24  # for so long one change is tried to be delivered, then the next ones are

@@ -64,10 +64,13 @@ def test_a_python_without_venv_is_one_clear_line(folder: Path) -> None:
 
 
 def test_the_locks_name_no_index_and_pin_all_by_checksum() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-dev.lock", "deploy/superset/requirements.lock"):
         text = (REPO / name).read_text()
         assert "://" not in text
         assert not any(line.startswith("-") for line in text.splitlines())
+        pins = [line for line in text.splitlines() if "==" in line and line[0] not in " #"]
+        assert len(pins) > 50
+        assert all(line.endswith("\\") for line in pins)  # a checksum follows
     runtime, dev = (
         {line.split()[0] for line in (REPO / name).read_text().splitlines() if "==" in line and line[0] != " "}
         for name in ("requirements.lock", "requirements-dev.lock")

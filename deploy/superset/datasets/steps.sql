@@ -1,0 +1,6 @@
+-- The steps of each journey, last 28 days: who came, who went on, how soon, how it was.
+SELECT
+    journey_name, position, concat(toString(position), '. ', step_name) AS step,
+    concat(journey_name, ', ', toString(position), '. ', step_name) AS journey_step, persons, interactions, went_on, went_on_share,
+    went_on_low, went_on_high, dropped_off, median_s / 3600 AS median_h, experiences, score, score_low, score_high
+FROM journey_steps
