@@ -78,6 +78,7 @@ class Calls:
         self._early: OrderedDict[str, Call] = OrderedDict()  # named, before it rang: partitions are read as they come
         self._sought: set[bytes] | None = set()  # sessions under way, in UTF-8; None: too many
         self._sought_until = 0  # ms: then it is time to look which are over
+        self._live: OrderedDict[str, Call] = OrderedDict()  # of them, those that are not over
         self._lists = _Lists()
 
     def see(self, entry: dict[str, Any], now_ms: int) -> None:
@@ -99,7 +100,11 @@ class Calls:
         if call != known:
             _put(self._calls, call, CALLS_MAX)
             self._seek_also(call)
-            self.changed.fire()
+            self._live.pop(session, None)
+            if call.phase < 2:
+                _put(self._live, call, CALLS_MAX)
+            if known is not None or call.phase < 2:  # of one that is over when it is first heard of, nobody shows any
+                self.changed.fire()
 
     def _hear(self, session: str, entry: dict[str, Any]) -> None:
         who = entry["identifier"]
@@ -151,6 +156,8 @@ class Calls:
     def forget(self, is_gone: Callable[[Call], bool]) -> int:
         """Take calls away, and return how many those were."""
         count = 0
+        for session in [session for session, call in self._live.items() if is_gone(call)]:
+            del self._live[session]
         for calls in (self._calls, self._early):
             gone = [session for session, call in calls.items() if is_gone(call)]
             for session in gone:
@@ -187,7 +194,7 @@ class Calls:
         """Hundreds of desks ask after every change: the calls are gone through once."""
         if self._lists.count != self.changed.count or not 0 <= now_ms - self._lists.at_ms < LISTED_MS:
             since = now_ms - RINGING_MS_MAX
-            live = (each for each in self._calls.values() if each.phase < 2 and each.rang_at > since)
+            live = (each for each in self._live.values() if each.rang_at > since)
             self._lists = _Lists(self.changed.count, now_ms, sorted(live, key=_newest))
         return self._lists
 

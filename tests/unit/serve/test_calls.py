@@ -61,6 +61,14 @@ def test_only_changes_are_told() -> None:
     assert calls.changed.count == 1
 
 
+def test_a_call_that_is_over_when_it_is_first_heard_of_wakes_nobody() -> None:
+    calls = Calls()
+    calls.see(phase("ended"), NOW)
+    assert calls.changed.count == 0
+    calls.see(phase("ringing"), NOW)  # late: it is known already, and over
+    assert calls.ringing(NOW) == []
+
+
 @pytest.mark.parametrize(
     ("identifier", "masks", "caller"),
     [
