@@ -6,7 +6,7 @@ watches, `calls` knows who is ringing, `orders` lets people decide about identit
 alert keeps and pass on what people do about it, `audit` keeps who looked at whom.
 `observe` is a form in which staff say what they see of a touchpoint.
 `map` draws journeys from the catalogue and ClickHouse's figures (`choice` is what somebody wants to see, `figures`
-asks, `drawing`, `mermaid` and `said` are how it looks), `touchpoints` shows who owns what.
+asks, `drawing`, `mermaid` and `said` are how it looks), `touchpoints` shows who owns what, `digest` tells a week.
 
 Decisions
 - 2026-11-24 What is not on record in Kafka is not given: see `audit`. It costs a lookup the broker's acknowledgement
