@@ -90,7 +90,7 @@ def html(of: Digest) -> str:
 async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone: ZoneInfo) -> Told:
     """What a week's digest is made of. Raises ReportsAway."""
     window, over = _window(week, now_ms, zone)
-    figures = Figures(reports, zone.key, ())
+    figures = Figures(reports, zone.key, (), COUNT)
     measures = {
         each.id: measure
         for each in known.touchpoints.values()
