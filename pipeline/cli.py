@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _check(settings)
         case "rescore":
             _rescore(settings, options)
+        case "digest":
+            _digest(settings, options)
         case "keys":
             _keys(settings, options.what)
         case _:
@@ -99,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     rescore.add_argument("--dry-run", action="store_true", help="show what would change, and do not switch")
     rescore.add_argument("--yes", action="store_true", help="switch without asking")
     rescore.add_argument("--alone", action="store_true", help="then count no other version beside it any longer")
+    digest = commands.add_parser("digest", help="the week in words: what got better and worse, and what people said")
+    digest.add_argument("--week", default="", metavar="2026-W48", help="an ISO week; without it the last that is over")
+    digest.add_argument("--html", type=Path, metavar="FILE", help="write it there as a page of its own")
+    digest.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write it there as Markdown; without files it is printed"
+    )
     run = commands.add_parser("run", help="run one process in the foreground")
     run.add_argument("name", help=f"one of {', '.join(PROCESSES)} (stitch-0, stitch-1, … are workers of stitch)")
     run.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
@@ -269,6 +277,26 @@ def _rescore(settings: Settings, options: argparse.Namespace) -> None:
         sys.exit(rescoring.run(attached(settings), how))
     except (BadCatalogue, rescoring.CannotRescore) as error:
         _fail(error)
+
+
+def _digest(settings: Settings, options: argparse.Namespace) -> None:
+    from pipeline.domain.catalogue import BadCatalogue
+    from pipeline.domain.digest import BadWeek
+    from pipeline.local.home import StackFile, attached
+    from pipeline.serve import digest
+    from pipeline.serve.reports import ReportsAway
+
+    if StackFile.read(settings.home) is None and not settings.clickhouse_url:
+        _fail(f"no stack runs in {settings.home}; `throughline up` starts one")
+    where = digest.Where(options.week, options.html, options.markdown)
+    try:
+        print(digest.run(attached(settings), where), end="")
+    except BadWeek as error:
+        _fail(error, WRONG_CALL)
+    except (BadCatalogue, OSError) as error:
+        _fail(error)
+    except ReportsAway as error:
+        _fail(f"{error}: the digest is made of what ClickHouse has. Does it run in {settings.home}?")
 
 
 def _import(settings: Settings, kind: str, file: Path) -> None:

@@ -8,7 +8,7 @@ there, `desk_stream` keeps a page current, `desk_forms` and `noting` take what a
 card in another tool's page.
 `observe` is a form in which staff say what they see of a touchpoint.
 `map` draws journeys from the catalogue and ClickHouse's figures (`choice` is what somebody wants to see, `figures`
-asks, `drawing`, `mermaid` and `said` are how it looks), `touchpoints` shows who owns what.
+asks, `drawing`, `mermaid` and `said` are how it looks), `touchpoints` shows who owns what, `digest` tells a week.
 
 Decisions
 - 2026-11-24 What is not on record in Kafka is not given: see `audit`. It costs a lookup the broker's acknowledgement

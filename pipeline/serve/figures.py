@@ -15,7 +15,7 @@ from pipeline.domain.catalogue import Journey
 from pipeline.domain.periods import HOURLY, Window
 from pipeline.domain.pulls import Evidence
 from pipeline.serve import ways_sql
-from pipeline.serve.reports import COUNT, Reports, Row
+from pipeline.serve.reports import COUNT, PAGE, Effort, Reports, Row
 
 DIMENSIONS = ("effectiveness", "ease", "emotion")
 SEGMENT_VALUES_MAX = 20  # that are offered of each kind
@@ -48,8 +48,9 @@ class Counted:
 class Figures:
     """Asks for them. Every method raises ReportsAway."""
 
-    def __init__(self, reports: Reports, zone: str, kinds: Sequence[str]) -> None:
-        """`zone`: the business's; `kinds`: the details by which people are told apart."""
+    def __init__(self, reports: Reports, zone: str, kinds: Sequence[str], effort: Effort = PAGE) -> None:
+        """`zone`: the business's; `kinds`: details by which people are told apart; `effort`: of what is not slow."""
+        self._effort = effort
         self._reports = reports
         self._zone = zone
         self._kinds = list(kinds)
@@ -68,7 +69,7 @@ class Figures:
             "sum(expected_n) AS expected, sum(expected_met) AS met FROM touchpoint_sums "
             f"WHERE {_WITHIN.format(time='hour')} GROUP BY touchpoint, at, earlier"
         )
-        return _sums(await self._reports.rows(sql, {**window.bound(), "zone": self._zone}))
+        return _sums(await self._reports.rows(sql, {**window.bound(), "zone": self._zone}, self._effort))
 
     async def observed(self, window: Window, period: str, measures: Mapping[str, str]) -> list[Sums]:
         """What observations say of each touchpoint's measure."""
@@ -83,7 +84,7 @@ class Figures:
             "GROUP BY touchpoint, at, earlier"
         )
         bound = {**window.bound(), "zone": self._zone, "measures": list(measures.items())}
-        return _sums(await self._reports.rows(sql, bound))
+        return _sums(await self._reports.rows(sql, bound, self._effort))
 
     async def alerts(self) -> dict[str, int]:
         """Touchpoint → open alerts."""

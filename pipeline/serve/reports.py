@@ -32,7 +32,7 @@ class Effort:
 
 
 PAGE = Effort(5, 0)  # a page waits for it
-LOOK = Effort(10, 0)  # a part of a page that comes later
+LOOK = Effort(10, 0)  # a part of a page that comes later, or a page that is worth it
 COUNT = Effort(300, 1)  # in the background: pages and other people want the machine, too
 
 _log = logs.get("serve")

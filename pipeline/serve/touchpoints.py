@@ -13,7 +13,7 @@ from pipeline.serve import said
 from pipeline.serve.asked import LAYERS
 from pipeline.serve.pages import Pages
 from pipeline.serve.parts import Parts
-from pipeline.serve.reports import ReportsAway, Row
+from pipeline.serve.reports import LOOK, ReportsAway, Row
 
 LATELY_DAYS = 90
 UNOWNED_MAX = 20
@@ -103,11 +103,11 @@ class Governance:
         reports, days = self._parts.reports, {"days": LATELY_DAYS}
         unowned = {"days": UNOWNED_DAYS, "known": list(self._parts.catalogued), "most": UNOWNED_MAX}
         states, opened, took, complaints, others = await asyncio.gather(
-            reports.rows(_STATES),
-            reports.rows(_OPEN),
-            reports.rows(_TOOK, days),
-            reports.rows(_COMPLAINTS, days),
-            reports.rows(_UNOWNED, unowned),
+            reports.rows(_STATES, None, LOOK),
+            reports.rows(_OPEN, None, LOOK),
+            reports.rows(_TOOK, days, LOOK),
+            reports.rows(_COMPLAINTS, days, LOOK),
+            reports.rows(_UNOWNED, unowned, LOOK),
         )
         alerts = {row["touchpoint"]: row for row in took}
         of = {row["touchpoint"]: row for row in opened}

@@ -71,3 +71,14 @@ def test_a_replay_says_what_it_lacks(arguments: list[str], says: str, capsys: py
     with pytest.raises(SystemExit):
         cli.main(arguments)
     assert says in capsys.readouterr().err
+
+
+def test_a_digest_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["digest"])
+    assert "no stack runs in" in capsys.readouterr().err
+    monkeypatch.setenv("THROUGHLINE_CLICKHOUSE_URL", "http://127.0.0.1:9")  # discard: nobody answers
+    for week, says in (("2026-48", "a week is written as"), ("2024-W01", "the digest is made of what ClickHouse has")):
+        with pytest.raises(SystemExit):
+            cli.main(["digest", "--week", week])
+        assert says in capsys.readouterr().err

@@ -1,0 +1,141 @@
+"""`throughline digest`: a week's figures out of ClickHouse, composed (`domain.digest`) and written down."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline import catalogue
+from pipeline.domain import blueprint, digest, periods
+from pipeline.domain.blueprint import SCORE
+from pipeline.domain.catalogue import Catalogue
+from pipeline.domain.digest import Counts, Digest, Said, Told, Week
+from pipeline.domain.periods import Window
+from pipeline.keys import load_or_create
+from pipeline.serve.figures import Figures
+from pipeline.serve.reports import COUNT, ClickHouseReports, Reports, Row
+from pipeline.settings import Settings
+
+SAID_MAX = 1_000  # comments and notes that are looked at
+DAYS = "7"  # the period whose trend is one of days
+
+_WITHIN = "{time} >= fromUnixTimestamp64Milli({{since:Int64}}) AND {time} < fromUnixTimestamp64Milli({{until:Int64}})"
+_ANSWERS = f"""SELECT touchpoint, comment AS text, if(max > min, (value - min) / (max - min), NULL) AS rating
+    FROM answers WHERE comment != '' AND {_WITHIN.format(time="occurred_at")}
+    ORDER BY occurred_at DESC, source, event_id LIMIT {{most:UInt32}}"""  # noqa: S608  # names of ours
+_NOTES = f"""SELECT touchpoint, note AS text, NULL AS rating FROM observations FINAL
+    WHERE note != '' AND kind = 'staff' AND {_WITHIN.format(time="observed_at")}
+    ORDER BY observed_at DESC, source, observation_id LIMIT {{most:UInt32}}"""  # noqa: S608  # names of ours
+_ALERTS = f"""SELECT countIf({_WITHIN.format(time="opened_at")}) AS opened,
+    countIf(closed_at IS NOT NULL AND {_WITHIN.format(time="closed_at")}) AS resolved FROM alerts FINAL"""  # noqa: S608
+_COMPLAINTS = f"""SELECT countIf({_WITHIN.format(time="received_at")}) AS received,
+    countIf(closed_at IS NOT NULL AND {_WITHIN.format(time="closed_at")}) AS closed,
+    countIf(overdue != '') AS overdue FROM complaint_times"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which week, and into which files; without any, Markdown goes to standard output."""
+
+    week: str = ""
+    html: Path | None = None
+    markdown: Path | None = None
+
+
+def run(settings: Settings, where: Where) -> str:
+    """Write a digest; returns what is to be printed.
+
+    Raises digest.BadWeek, ReportsAway, BadCatalogue, and OSError where a file cannot be written.
+    """
+    known = catalogue.load(settings.catalogue_folder)
+    zone = ZoneInfo(settings.time_zone or known.business.time_zone)
+    now_ms = time.time_ns() // 1_000_000
+    chosen = digest.week(where.week, datetime.fromtimestamp(now_ms / 1000, zone).date())
+    keys = load_or_create(settings)
+
+    async def read() -> Told:
+        reports = ClickHouseReports(settings, keys.clickhouse_user, keys.clickhouse_password)
+        try:
+            return await told(reports, known, chosen, now_ms, zone)
+        finally:
+            await reports.close()
+
+    made = digest.digest(asyncio.run(read()))
+    written = []
+    for path, text in ((where.html, html), (where.markdown, digest.markdown)):
+        if path is not None:
+            path.write_text(text(made), encoding="utf-8")
+            written.append(str(path))
+    return f"{chosen.name}: {', '.join(written)}\n" if written else digest.markdown(made)
+
+
+def html(of: Digest) -> str:
+    """As a page of its own: everything is in it, and it can be printed."""
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template("digest.html").render(digest=of)
+
+
+async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone: ZoneInfo) -> Told:
+    """What a week's digest is made of. Raises ReportsAway."""
+    window, over = _window(week, now_ms, zone)
+    figures = Figures(reports, zone.key, (), COUNT)
+    measures = {
+        each.id: measure
+        for each in known.touchpoints.values()
+        if (measure := blueprint.measured(each)) not in ("", SCORE)
+    }
+    sums = [each for each in await figures.everybody(window, DAYS) if each.touchpoint not in measures]
+    sums += await figures.observed(window, DAYS, measures)
+    names = {each.id: each.name for each in known.touchpoints.values()}
+
+    async def ask(sql: str) -> list[Row]:
+        return await reports.rows(sql, {"since": window.since, "until": window.until, "most": SAID_MAX}, COUNT)
+
+    answers, notes, (alerts,), (complaints,) = [await ask(sql) for sql in (_ANSWERS, _NOTES, _ALERTS, _COMPLAINTS)]
+    return Told(
+        week=week,
+        until=None if over else datetime.fromtimestamp(now_ms / 1000, zone).date(),
+        readings=[
+            (each, blueprint.reading(each, [one for one in sums if one.touchpoint == each.id], ()))
+            for each in known.touchpoints.values()
+        ],
+        customers=[_said(row, names) for row in answers],
+        staff=[_said(row, names) for row in notes],
+        counts=Counts(
+            interactions=sum(
+                each.interactions for each in sums if not each.earlier and each.touchpoint not in measures
+            ),
+            alerts_opened=int(alerts["opened"]),
+            alerts_resolved=int(alerts["resolved"]),
+            complaints_received=int(complaints["received"]),
+            complaints_closed=int(complaints["closed"]),
+            complaints_overdue=int(complaints["overdue"]),
+        ),
+    )
+
+
+def _window(week: Week, now_ms: int, zone: ZoneInfo) -> tuple[Window, bool]:
+    """The week and the one before, and whether it is over; else the same days and hours of the one before."""
+    whole = periods.week(week.year, week.number, zone)
+    if now_ms >= whole.until:
+        return whole, True
+    now = datetime.fromtimestamp(now_ms / 1000, zone)
+    earlier = datetime.combine(now.date() - timedelta(days=7), now.time(), zone)
+    return replace(whole, until=now_ms, earlier_until=round(earlier.timestamp() * 1000)), False
+
+
+def _said(row: Row, names: dict[str, str]) -> Said:
+    place, rating = str(row["touchpoint"]), row["rating"]
+    return Said(names.get(place, place), str(row["text"]), None if rating is None else float(rating))
