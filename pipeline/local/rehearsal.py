@@ -21,6 +21,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from pipeline.local import ports
 from pipeline.settings import Settings
@@ -62,7 +63,7 @@ def rehearse(settings: Settings, cache: Path, command: Sequence[str], home: Path
                 asyncio.run(_played(settings))
             broker.terminate()
             broker.wait(END_S_MAX)
-        except (OSError, TimeoutError, subprocess.TimeoutExpired) as error:
+        except (OSError, TimeoutError, KafkaError, subprocess.TimeoutExpired) as error:
             raise NotRehearsed(f"{type(error).__name__}: {error}; {_last(home)}") from error
         finally:
             broker.kill()
