@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error, InterfaceError, OperationalError
 
@@ -63,3 +67,44 @@ def connect(settings: Settings, keys: Keys, database: str | None = None) -> Clie
         autogenerate_session_id=False,  # sessions would let only one query run at a time
         client_name="throughline",
     )
+
+
+class WhenAsked:
+    """A client for asyncio that connects when it is first asked for: who has one starts without ClickHouse."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        user: str,
+        password: str,
+        *,
+        connect_s_max: int,
+        answer_s_max: int,
+        limits: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`limits` are ClickHouse's settings for every query."""
+        self._options: dict[str, Any] = {
+            "dsn": settings.clickhouse,
+            "username": user,
+            "password": password,
+            "database": settings.clickhouse_database,
+            "connect_timeout": connect_s_max,
+            "send_receive_timeout": answer_s_max,
+            "query_limit": 0,
+            "autogenerate_session_id": False,
+            "settings": dict(limits or {}),
+        }
+        self._client: AsyncClient | None = None
+        self._connecting = asyncio.Lock()
+
+    async def client(self) -> AsyncClient:
+        """The client. Raises what the driver and aiohttp raise where nobody answers; the next call tries again."""
+        async with self._connecting:
+            if self._client is None:
+                self._client = await clickhouse_connect.get_async_client(**self._options)
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections, if there are any."""
+        if self._client is not None:
+            await self._client.close()

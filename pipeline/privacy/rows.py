@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import clickhouse_connect
 import msgspec
-from clickhouse_connect.driver.asyncclient import AsyncClient
 
+from pipeline.clickhouse import WhenAsked
 from pipeline.domain.sweeping import Shared
 from pipeline.keys import Keys
 from pipeline.settings import Settings
 
 PAGE_ROWS = 2_000
 IDS_MAX = 200  # in one query: they travel in its address
+CONNECT_S_MAX = 5
 QUERY_S_MAX = 30
 _FORMAT = {
     "output_format_json_quote_64bit_integers": 0,
@@ -127,14 +127,12 @@ class ClickHouseRows:
     """The real one. Connects when first asked."""
 
     def __init__(self, settings: Settings, secrets: Keys) -> None:
-        self._settings = settings
-        self._secrets = secrets
-        self._client: AsyncClient | None = None
+        user, password = secrets.clickhouse_user, secrets.clickhouse_password
+        self._clickhouse = WhenAsked(settings, user, password, connect_s_max=CONNECT_S_MAX, answer_s_max=QUERY_S_MAX)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
+        await self._clickhouse.close()
 
     async def of(self, table: Table, ids: Sequence[str]) -> AsyncIterator[list[bytes]]:
         """See Rows."""
@@ -171,7 +169,7 @@ class ClickHouseRows:
                 f"SELECT {table.columns} FROM {table.name} WHERE ({whose}){behind} "  # noqa: S608  # names of ours, values are parameters
                 f"ORDER BY {key}, version DESC LIMIT 1 BY {key} LIMIT {PAGE_ROWS}"
             )
-            client = await self._connected()
+            client = await self._clickhouse.client()
             answer = await client.raw_query(query, {**parameters, **place}, _FORMAT, "JSONEachRow")
             rows = answer.splitlines()
             if rows:
@@ -182,17 +180,3 @@ class ClickHouseRows:
             place = {f"after_{name}": last[name] for name in table.key}
             named = ", ".join(f"{{after_{name}:{kind}}}" for name, kind in table.key.items())
             behind = f" AND ({key}) > ({named})"
-
-    async def _connected(self) -> AsyncClient:
-        if self._client is None:
-            self._client = await clickhouse_connect.get_async_client(
-                dsn=self._settings.clickhouse,
-                username=self._secrets.clickhouse_user,
-                password=self._secrets.clickhouse_password,
-                database=self._settings.clickhouse_database,
-                connect_timeout=5,
-                send_receive_timeout=QUERY_S_MAX,
-                query_limit=0,
-                autogenerate_session_id=False,
-            )
-        return self._client

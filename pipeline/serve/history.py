@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import aiohttp
-import clickhouse_connect
-from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from pipeline.clickhouse import WhenAsked
 from pipeline.domain.interaction import Answer, Interaction, Item
 from pipeline.domain.view import Position
 from pipeline.settings import Settings
 
-QUERY_S_MAX = 5
+CONNECT_S_MAX, QUERY_S_MAX = 2, 5
 #: After a failure ClickHouse is not asked again for this long: a page of the timeline is not worth a queue.
 REST_S = 2.0
 
@@ -65,11 +63,14 @@ class ClickHouseHistory:
     """Asks the view `person_timeline`. Connects when first asked: serve starts without ClickHouse."""
 
     def __init__(self, settings: Settings, user: str, password: str) -> None:
-        self._settings = settings
-        self._user = user
-        self._password = password
-        self._client: AsyncClient | None = None
-        self._connecting = asyncio.Lock()
+        self._clickhouse = WhenAsked(
+            settings,
+            user,
+            password,
+            connect_s_max=CONNECT_S_MAX,
+            answer_s_max=QUERY_S_MAX,
+            limits={"max_execution_time": QUERY_S_MAX},
+        )
         self._rests_until = 0.0
 
     async def before(self, person: str, position: Position, channel: str | None, limit: int) -> list[Interaction]:
@@ -85,7 +86,7 @@ class ClickHouseHistory:
         if time.monotonic() < self._rests_until:
             raise HistoryAway("ClickHouse did not answer a moment ago")
         try:
-            client = await self._connected()
+            client = await self._clickhouse.client()
             answer = await client.query(query, parameters={k: v for k, v in values.items() if v is not None})
         except (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError) as error:
             self._rests_until = time.monotonic() + REST_S
@@ -94,24 +95,7 @@ class ClickHouseHistory:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-
-    async def _connected(self) -> AsyncClient:
-        async with self._connecting:
-            if self._client is None:
-                self._client = await clickhouse_connect.get_async_client(
-                    dsn=self._settings.clickhouse,
-                    username=self._user,
-                    password=self._password,
-                    database=self._settings.clickhouse_database,
-                    connect_timeout=2,
-                    send_receive_timeout=QUERY_S_MAX,
-                    query_limit=0,
-                    autogenerate_session_id=False,
-                    settings={"max_execution_time": QUERY_S_MAX},
-                )
-        return self._client
+        await self._clickhouse.close()
 
 
 def _interaction(row: Sequence[Any]) -> Interaction:

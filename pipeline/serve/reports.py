@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
-import clickhouse_connect
-from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline import logs
+from pipeline.clickhouse import WhenAsked
 from pipeline.settings import Settings
 
 ASKED_AT_ONCE_MAX = 4
+CONNECT_S_MAX = 2
 
 Row = dict[str, Any]
 
@@ -54,11 +54,7 @@ class ClickHouseReports:
     """Asks the views of ClickHouse."""
 
     def __init__(self, settings: Settings, user: str, password: str) -> None:
-        self._settings = settings
-        self._user = user
-        self._password = password
-        self._client: AsyncClient | None = None
-        self._connecting = asyncio.Lock()
+        self._clickhouse = WhenAsked(settings, user, password, connect_s_max=CONNECT_S_MAX, answer_s_max=COUNT.s_max)
         self._places = asyncio.Semaphore(ASKED_AT_ONCE_MAX)
 
     async def rows(self, sql: str, parameters: Mapping[str, Any] | None = None, effort: Effort = PAGE) -> list[Row]:
@@ -66,7 +62,7 @@ class ClickHouseReports:
         limits = {"max_execution_time": effort.s_max, "max_threads": effort.threads_max}
         try:
             async with asyncio.timeout(effort.s_max), self._places:
-                client = await self._connected()
+                client = await self._clickhouse.client()
                 answer = await client.query(sql, parameters=dict(parameters or {}), settings=limits)
         except (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError) as error:
             code = getattr(error, "code", None)
@@ -76,23 +72,7 @@ class ClickHouseReports:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-
-    async def _connected(self) -> AsyncClient:
-        async with self._connecting:
-            if self._client is None:
-                self._client = await clickhouse_connect.get_async_client(
-                    dsn=self._settings.clickhouse,
-                    username=self._user,
-                    password=self._password,
-                    database=self._settings.clickhouse_database,
-                    connect_timeout=2,
-                    send_receive_timeout=COUNT.s_max,
-                    query_limit=0,
-                    autogenerate_session_id=False,
-                )
-        return self._client
+        await self._clickhouse.close()
 
 
 class NoReports:
