@@ -33,10 +33,12 @@ FAILED, WRONG_CALL = 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse and do. What a person can mend is one line on stderr and a status other than 0, never a traceback."""
+    from pipeline.local import home
+
     options = _parser().parse_args(arguments)
     try:
-        settings = Settings.from_environment()
-    except BadSetting as error:
+        settings = home.with_partitions(Settings.from_environment())
+    except (BadSetting, home.BrokenHome) as error:
         _fail(error, WRONG_CALL)
     match options.command:
         case "up":

@@ -75,7 +75,8 @@ class Settings:
     clickhouse_url: str = ""  # empty: the local front
     clickhouse_database: str = "throughline"
     schema_registry: str = ""  # address of its Confluent API; empty: none, schemas are found by their fingerprints
-    partitions: int = 8  # of every topic that stitch reads; fixed when the topics are created
+    partitions: int = 8  # of every topic that stitch reads; fixed when the topics are created. Not in the environment:
+    #   0, and `local.home.with_partitions` says how many
     replicas: int = 1  # of the topics created; 3 on a cluster
     workers: int = 1  # stitch workers of the local stack
     worker: int = 0  # which of them this process is
@@ -118,7 +119,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read the settings. Raises BadSetting with the variable's name."""
         source = os.environ if environment is None else environment
-        given: dict[str, int | str | Path] = {}
+        given: dict[str, int | str | Path] = {"partitions": 0}
         for each in fields(cls):
             name = f"THROUGHLINE_{each.name.upper()}"
             text = source.get(name, "").strip()

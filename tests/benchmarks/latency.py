@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import aiohttp
 
 from pipeline import keys
 from pipeline.local import ports
+from pipeline.local.home import with_partitions
 from pipeline.settings import Settings
 from tests.benchmarks.traffic import FIRST_CUSTOMER, events
 
@@ -142,8 +144,8 @@ def product(home: Path) -> Iterator[tuple[str, keys.Keys]]:
 def started(home: Path) -> Iterator[Settings]:
     """A started stack of its own, as its settings reach it."""
     host = "127.0.0.1"
-    settings = Settings(
-        home=home,
+    settings = replace(
+        with_partitions(Settings.from_environment({"THROUGHLINE_HOME": str(home)})),
         http_port=ports.free_port(host),
         kafka_port=ports.free_port(host),
         clickhouse_port=ports.free_port(host),

@@ -11,7 +11,7 @@ from pipeline.settings import BOUNDS, BadSetting, Settings
 
 
 def test_nothing_set_is_the_default() -> None:
-    assert Settings.from_environment({"PATH": "/bin", "THROUGHLINE_HOME": " "}) == Settings()
+    assert Settings.from_environment({"PATH": "/bin", "THROUGHLINE_HOME": " "}) == Settings(partitions=0)
 
 
 def test_each_kind_is_read() -> None:

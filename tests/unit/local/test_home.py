@@ -7,19 +7,23 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.local.home import (
     AlreadyRunning,
+    BrokenHome,
     Lock,
     ProcessRow,
     StackFile,
     attached,
     clear_old_state,
     end_leftovers,
+    keep_partitions,
     sign_in_link,
+    with_partitions,
 )
 from pipeline.settings import Settings
 
@@ -105,3 +109,36 @@ def test_the_state_of_workers_that_are_no_more_is_deleted(tmp_path: Path) -> Non
     clear_old_state(tmp_path, 1)
     assert {path.name for path in (tmp_path / "state").iterdir()} == {"stitch-0", "identify"}
     clear_old_state(tmp_path / "nothing", 1)
+
+
+UNNAMED = Settings.from_environment({})
+
+
+@pytest.mark.parametrize(("processors", "partitions"), [(1, 2), (2, 2), (5, 5), (64, 8)])
+def test_a_new_home_has_as_many_partitions_as_processors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, partitions: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+    assert with_partitions(replace(UNNAMED, home=tmp_path)).partitions == partitions
+
+
+def test_a_home_keeps_the_partitions_it_was_made_with(tmp_path: Path) -> None:
+    (tmp_path / "kafka" / "data").mkdir(parents=True)
+    here = replace(UNNAMED, home=tmp_path)
+    assert with_partitions(here).partitions == 8, "made before homes kept their number"
+
+    keep_partitions(replace(here, partitions=3))
+    assert with_partitions(here).partitions == 3
+    assert with_partitions(replace(here, partitions=5)).partitions == 5, "what is named holds"
+
+
+@pytest.mark.parametrize("text", ["", "many", "0", "-1", "1001", "2\n3"])
+def test_a_home_whose_number_cannot_be_read_says_which_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kafka" / "data").mkdir(parents=True)
+    (tmp_path / "kafka" / "partitions").write_text(text)
+    with pytest.raises(BrokenHome, match=r"kafka/partitions must hold the number.*THROUGHLINE_PARTITIONS"):
+        with_partitions(replace(UNNAMED, home=tmp_path))
+
+
+def test_a_cluster_has_eight_whatever_this_machine_is(tmp_path: Path) -> None:
+    assert with_partitions(replace(UNNAMED, home=tmp_path, kafka="k1:9092")).partitions == 8
