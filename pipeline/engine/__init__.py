@@ -23,8 +23,8 @@ Decisions
   record, naming a hundred partitions each time. On a machine that had no processor time left at a thousand events a
   second, the 99th percentile until visible went from 1.1 to 0.4–0.7 s with it.
 - 2026-11-27 One machine has as many partition numbers as processors (`local.home.with_partitions`). What a transaction
-  costs does not depend on how much is in it (request, three records of the broker's own log, a marker in each partition):
-  with eight numbers the broker took half of two processors at a hundred events a second as at a thousand. One
+  costs does not depend on how much is in it (requests, records of the broker's own log, a marker in each partition):
+  with eight numbers the broker took a third of two processors at a hundred events a second as at a thousand. One
   transaction over all numbers of a worker would save the same, but a number could not be fenced by itself.
 - 2026-11-23 A standby copy says when its owner wrote the newest change in it, not when the copy was read: while the
   owner is away a copy that has all there is is still old.
