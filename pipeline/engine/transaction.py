@@ -60,17 +60,25 @@ class Fence:
                 future = await producer.send_batch(builder, topic, partition=partition)
                 deliveries.append(((topic, partition), count, future))
         self._probe("sending")
+        # The positions go while the records do: two of a transaction's five round trips less in a row.
+        positioned = asyncio.ensure_future(self._position(group, positions))
         ends: dict[tuple[str, int], int] = {}
-        for target, count, future in deliveries:
-            metadata = await future
-            ends[target] = metadata.offset + count  # type: ignore[attr-defined]  # RecordMetadata of the first record
-        self._probe("sent")
-        if positions:
-            await producer.send_offsets_to_transaction(dict(positions), group)
+        try:
+            for target, count, future in deliveries:
+                metadata = await future
+                ends[target] = metadata.offset + count  # type: ignore[attr-defined]  # RecordMetadata of the first
+            self._probe("sent")
+            await positioned
+        finally:
+            positioned.cancel()
         self._probe("committing")
         await producer.commit_transaction()
         self._probe("committed")
         return ends
+
+    async def _position(self, group: str, positions: Mapping[TopicPartition, int]) -> None:
+        if positions:
+            await self._producer.send_offsets_to_transaction(dict(positions), group)
 
     def _built(self, records: Sequence[Sent]) -> list[tuple[object, int]]:
         built: list[tuple[object, int]] = []
