@@ -80,8 +80,12 @@ def space_fetches(consumer: AIOKafkaConsumer, apart_s: float) -> None:
     aiokafka names all its partitions in each request, a hundred of them, and asks again as soon as one record has come:
     at a thousand records a second that keeps the broker, and the loop here, busy with requests. Who waits for the
     first record has it at once all the same, where the broker holds an empty answer for longer than that.
+
+    Nor does what somebody has not taken yet hold up what others wait for: aiokafka would not ask a broker for 100 ms
+    while a record of any of its partitions lies here.
     """
     fetcher = consumer._fetcher
+    fetcher._prefetch_backoff = 0.0
     fetch = fetcher._proc_fetch_request
     last_at: dict[int, float] = {}  # broker → when it was asked, on the monotonic clock
 
@@ -91,7 +95,15 @@ def space_fetches(consumer: AIOKafkaConsumer, apart_s: float) -> None:
         except asyncio.CancelledError:
             return False  # as aiokafka's own: it cancels its requests when it closes, and waits for each
         last_at[node_id] = time.monotonic()
-        return await fetch(assignment, node_id, request)
+        return await fetch(assignment, node_id, current(assignment, node_id) or request)
+
+    def current(assignment: Any, node_id: int) -> Any:
+        # What was taken from here while this waited is asked for as well, not only with the next request. The fetcher
+        # leaves out a broker that it is asking.
+        fetcher._in_flight.discard(node_id)
+        requests = dict(fetcher._get_actions_per_node(assignment)[0]) if assignment.active else {}
+        fetcher._in_flight.add(node_id)
+        return requests.get(node_id)
 
     fetcher._proc_fetch_request = spaced
 

@@ -26,6 +26,9 @@ Decisions
   costs does not depend on how much is in it (requests, records of the broker's own log, a marker in each partition):
   with eight numbers the broker took a third of two processors at a hundred events a second as at a thousand. One
   transaction over all numbers of a worker would save the same, but a number could not be fenced by itself.
+- 2026-11-27 Nor does a partition whose records lie here hold up others: aiokafka asks a broker for nothing, for 100 ms,
+  while there is one, and with few numbers there nearly always is: the inbox waited. A login, which is four transactions
+  in a row, went from 250 to 205 ms (median at a thousand events a second).
 - 2026-11-23 A standby copy says when its owner wrote the newest change in it, not when the copy was read: while the
   owner is away a copy that has all there is is still old.
 """

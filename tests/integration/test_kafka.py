@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from pipeline import kafka
 from pipeline.topics import COMPACTED_MS_MAX, TOPICS, Topic
+from tests.collecting import until
 from tests.conftest import Stack
 
 
@@ -147,3 +148,31 @@ async def test_a_consumer_whose_requests_are_spaced_has_the_first_record_at_once
         await producer.stop()
     assert [value for each in fetches for value in each] == [b"first", *(str(n).encode() for n in range(count))]
     assert len(fetches) <= 2 + took_s / apart_s
+
+
+async def test_what_nobody_has_taken_does_not_hold_up_another_partition(stack: Stack) -> None:
+    """aiokafka would not ask for 100 ms: the inbox of a partition number waited for the sources of another."""
+    mine = topic(partitions=2)
+    await kafka.create_topics(stack.settings, [mine])
+    left, wanted = (TopicPartition(mine.name, number) for number in range(2))
+    producer, consumer = kafka.producer(stack.settings), kafka.consumer(stack.settings, group=None)
+    await producer.start()
+    await consumer.start()
+    try:
+        kafka.space_fetches(consumer, 0.001)
+        consumer._fetcher._fetcher_timeout = 60.0  # nothing but what is tested lets it ask
+        consumer.assign([left, wanted])
+        await consumer.seek_to_beginning()
+        took_s = []
+        for _ in range(10):
+            await producer.send_and_wait(mine.name, b"left lying", partition=left.partition)
+            await until(lambda: left in consumer._fetcher._records)
+            began = time.monotonic()
+            await producer.send_and_wait(mine.name, b"wanted", partition=wanted.partition)
+            assert (await consumer.getmany(wanted, timeout_ms=20_000))[wanted][0].value == b"wanted"
+            took_s.append(time.monotonic() - began)
+            await consumer.getmany(left, timeout_ms=20_000)
+    finally:
+        await consumer.stop()
+        await producer.stop()
+    assert min(took_s) < 0.05

@@ -37,3 +37,6 @@ def test_a_consumer_asks_where_its_requests_are_spaced() -> None:
         *("self", "assignment", "node_id", "request")
     ]
     assert "_proc_fetch_request" in Fetcher._fetch_requests_routine.__code__.co_names
+    assert {"_in_flight", "_prefetch_backoff"} <= set(Fetcher.__init__.__code__.co_names)
+    assert list(inspect.signature(Fetcher._get_actions_per_node).parameters) == ["self", "assignment"]
+    assert "_in_flight" in Fetcher._get_actions_per_node.__code__.co_names
