@@ -7,6 +7,7 @@ import signal
 import time
 from contextlib import AsyncExitStack
 
+import uvloop
 from clickhouse_connect.driver.exceptions import Error
 
 from pipeline import catalogue, clickhouse, garbage, keys, logs, metrics
@@ -126,4 +127,4 @@ def _say_ready(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Work until SIGTERM. Raises what was not expected: the supervisor starts it again."""
     garbage.settle()
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))

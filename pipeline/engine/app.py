@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import faust
+import uvloop
 from faust.app.base import BootStrategy
 from mode import Service
 
@@ -104,6 +105,8 @@ class EngineApp(faust.App):  # type: ignore[misc]
 
 def run_worker(app: EngineApp) -> None:
     """Run until SIGTERM or SIGINT, then end the process. Logging stays as the process has set it up."""
-    worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = faust.Worker(app, loop=loop, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None  # it would write to a terminal that is the supervisor's
     worker.execute_from_commandline()

@@ -17,6 +17,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
+import uvloop
 from aiokafka import ConsumerRecord
 from clickhouse_connect.driver.exceptions import Error
 
@@ -235,4 +236,4 @@ def run(settings: Settings) -> None:
     """Store until SIGTERM. Raises what was not expected: the supervisor starts it again."""
     # Batches are many short-lived objects without cycles: looking for cycles among them was a third of the work.
     garbage.settle(GC_THRESHOLD)
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))
