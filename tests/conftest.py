@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from pipeline import keys
 from pipeline.keys import Keys
 from pipeline.local.bare import bare
 from pipeline.settings import Settings
+from tests import examples
 
-# How long an example takes says what else the machine does, not what is tested.
-hypothesis_settings.register_profile("throughline", deadline=None)
-hypothesis_settings.load_profile("throughline")
+examples.few()  # unless --hypothesis-profile says otherwise
 
 
 @dataclass(frozen=True)
