@@ -57,7 +57,8 @@ class Stack:
 @contextmanager
 def started(home: Path) -> Iterator[Stack]:
     """A stack of one's own, for tests that read whole topics or break what others rely on."""
-    with bare(Settings(home=home, http_port=0, kafka_port=0, clickhouse_port=0)) as settings:
+    # As on a small machine: each partition number costs the broker transactions of its own.
+    with bare(Settings(home=home, http_port=0, kafka_port=0, clickhouse_port=0, partitions=2)) as settings:
         yield Stack(settings, keys.load_or_create(settings))
 
 
