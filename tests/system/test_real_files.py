@@ -5,7 +5,6 @@ The project does not ship them: THROUGHLINE_REAL_DATA names their folder, and wi
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -57,7 +56,7 @@ def imported(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Prod
         assert done.returncode == 0, done.stderr
         assert f"{rows:,} rows imported" in done.stderr
     eventually(lambda: counted(product) == {source: rows for _, source, rows in FILES.values()}, IMPORTED_S_MAX)
-    eventually(lambda: nothing_waits(product), IMPORTED_S_MAX)
+    eventually(product.nothing_waits, IMPORTED_S_MAX)
     return product
 
 
@@ -68,12 +67,6 @@ def counted(product: Product) -> dict[str, int]:
         f"SELECT source, count() AS n FROM interactions FINAL WHERE source IN ({sources}) GROUP BY source"
     )
     return {row["source"]: int(row["n"]) for row in rows}
-
-
-def nothing_waits(product: Product) -> bool:
-    """Whether every stage has read all that is there."""
-    lags = json.loads(product.command("status", "--json").stdout)["lags"]
-    return lags is not None and not any(count for stage in lags.values() for count in stage.values())
 
 
 def timeline(product: Product, person: str, limit: int) -> list[dict[str, Any]]:
