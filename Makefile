@@ -8,6 +8,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
+TWO_FILES := -n 2 --dist loadfile --no-loadscope-reorder
 BI_LOCK := deploy/superset/requirements.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
@@ -27,11 +28,11 @@ test: dev ## set up, check, and run all tests but the long ones
 	@$(MAKE) --no-print-directory check
 	@echo "== Tests of units, two at a time"
 	@$(BIN)/python -m pytest tests/unit -n 2
-	@echo "== Tests of contracts and of the real stack (a Kafka and a ClickHouse of its own, on free ports)"
-	@$(BIN)/python -m pytest tests/contract tests/integration tests/system -m "not long"
+	@echo "== Tests of contracts and of the real stack (Kafkas and ClickHouses of their own, on free ports), two files at a time"
+	@$(BIN)/python -m pytest tests/contract tests/integration tests/system -m "not long" $(TWO_FILES)
 
-test-long: dev ## the tests on the real stack that take minutes each
-	@$(BIN)/python -m pytest tests/integration tests/system -m long
+test-long: dev ## the tests that take minutes each, and whole what `make test` looks at a part of
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/system -m "long or sized or hypothesis" --hypothesis-profile=thorough
 
 test-bi: dev superset ## the dashboards in a Superset: every chart, over a stack of its own with the demo shop
 	@$(BIN)/python -m pytest tests/bi

@@ -22,6 +22,7 @@ from pipeline.reconciliation import Tables
 from pipeline.settings import Settings
 from pipeline.store import erasing, migrations, mutations, rows
 from pipeline.store.erasing import Erasure
+from tests.examples import examples
 
 from ..unit.store.records import entry
 from .stored import START, asked, put
@@ -63,7 +64,7 @@ def place(identifier: str, channel: str = "web") -> Place:
     return channel, partition_of(identifier, PARTITIONS)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(max_size=20).map(lambda text: f"customer:{text}"), min_size=1, max_size=50), st.integers(1, 99))
 def test_clickhouse_knows_the_partition_of_an_identifier(client: Client, ids: list[str], partitions: int) -> None:
     sql = "SELECT arrayMap(each -> kafkaMurmurHash(each) % {n:UInt32}, {ids:Array(String)})"

@@ -41,6 +41,8 @@ from tests.integration.planting import (
 from tests.system.product import Product, eventually, running
 
 CODEC = Codec(SCHEMAS)
+pytestmark = pytest.mark.sized
+
 PURPOSE = {"Throughline-Purpose": "test"}
 ERASED = "c-1-phone"  # a customer with an event of every field
 DECLARED = {

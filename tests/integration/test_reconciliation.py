@@ -24,7 +24,7 @@ from ..unit.store.records import entry
 from .stored import put
 
 CODEC = Codec(Settings().schemas)
-HOME = partition_of("customer:1", Settings().partitions)
+HOME = partition_of("customer:1", 2)  # the stack's
 
 
 @pytest.fixture(scope="module")

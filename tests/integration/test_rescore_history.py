@@ -24,6 +24,7 @@ from pipeline.rescore.replay import replay
 from pipeline.settings import Settings
 from pipeline.stitch.outputs import Outputs, score
 from pipeline.store import migrations, rows
+from tests.examples import examples
 from tests.interactions import HOUR, NOON, made, pieces_of
 from tests.policies import POLICY
 
@@ -84,7 +85,7 @@ def client() -> Iterator[Client]:
 
 
 @given(st.lists(interactions(), min_size=1, max_size=20))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_stored_is_judged_as_what_was_sent(client: Client, found: list[Interaction]) -> None:
     mark = f"example{next(names)}"
     sent = {

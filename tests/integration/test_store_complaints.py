@@ -18,6 +18,7 @@ from pipeline.domain import complaints
 from pipeline.domain.messages import Assignment
 from pipeline.settings import Settings
 from pipeline.store import catalogued, migrations, rows
+from tests.examples import examples
 
 from ..unit.store.records import entry
 from .stored import asked, identity, put
@@ -68,7 +69,7 @@ def told(words: Sequence[Word]) -> dict[str, Any]:
     return state
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.sampled_from(TYPES)), min_size=1, max_size=9, unique=True),
     st.randoms(use_true_random=False),

@@ -18,6 +18,7 @@ from pipeline.domain.sweeping import Shared
 from pipeline.settings import Settings
 from pipeline.store import erasing, migrations, mutations, rows
 from pipeline.store.erasing import Erasure
+from tests.examples import examples
 
 from ..unit.store.records import entry
 from .stored import START, alert, asked, identity, put, score
@@ -97,7 +98,7 @@ persons = st.sampled_from(["customer:p", "customer:q", "erased"])
 sessions = st.sampled_from(["", "s1", "s2", "s3"])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(sessions, persons | st.just("")),
     st.none() | st.integers(0, 6),

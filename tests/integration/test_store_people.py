@@ -22,6 +22,7 @@ from pipeline.domain.messages import Assignment, is_erased
 from pipeline.domain.scoring import DAY_MS
 from pipeline.settings import Settings
 from pipeline.store import catalogued, migrations, rows
+from tests.examples import examples
 
 from ..unit.store.records import entry
 from .stored import START, asked, cell, identity, put, score
@@ -390,7 +391,7 @@ identifiers = st.sampled_from(["customer:a", "customer:b", "anonymous:x", "devic
 owners = st.lists(st.sampled_from(["customer:a", "customer:b"]), unique=True, max_size=2)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

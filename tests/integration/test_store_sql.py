@@ -20,6 +20,7 @@ from pipeline.domain.intervals import Z95
 from pipeline.domain.messages import UNASSIGNED, Assignment
 from pipeline.settings import Settings
 from pipeline.store import migrations, rows, writer
+from tests.examples import examples
 
 from ..unit.store.records import entry
 from .stored import START, asked, cell, identity, offsets, put, score
@@ -101,7 +102,7 @@ assignments = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.lists(assignments, max_size=4), min_size=1, max_size=8),
     st.lists(st.tuples(sessions, times), min_size=1, max_size=6),

@@ -24,6 +24,7 @@ from tests.serving import free_port
 
 __all__ = ["kafka_world"]  # a fixture
 
+BUSY_S = 3.0  # what a busy machine may take on top; nobody waits so long without the bound
 BRIEF = Bounds(ack_s=0.5, give_up_s=2.0, retry_s_min=0.05, retry_s_max=0.2)
 WEB = next(topic for topic in CHANNEL_TOPICS if topic.name == "interactions.web")
 
@@ -88,14 +89,15 @@ async def test_schemas_are_registered_before_the_first_record(stack: Stack) -> N
 
 
 async def test_without_a_broker_it_is_refused_at_once() -> None:
-    writer = KafkaWriter(Settings(kafka_port=free_port()), (), bounds=BRIEF)
+    bounds = Bounds(ack_s=5.0)  # longer than this takes on a busy machine
+    writer = KafkaWriter(Settings(kafka_port=free_port()), (), bounds=bounds)
     running = asyncio.create_task(writer.run())
     started = time.monotonic()
     for _ in range(3):
         with pytest.raises(Unwritten):
             await writer.write(WEB.name, b"k", b"v")
         await asyncio.sleep(0)
-    assert time.monotonic() - started < BRIEF.ack_s
+    assert time.monotonic() - started < bounds.ack_s
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -111,7 +113,7 @@ async def test_a_broker_that_freezes_is_waited_for_so_long_and_no_longer(kafka_w
                 *(writer.write(WEB.name, b"k", b"late") for _ in range(2)), return_exceptions=True
             )
             assert [type(each) for each in refused] == [Unwritten] * 2
-            assert time.monotonic() - started < 2 * bounds.ack_s
+            assert time.monotonic() - started < bounds.ack_s + BUSY_S
             with pytest.raises(Unwritten, match="2 records wait"):  # also those that nobody waits for any more
                 await writer.write(WEB.name, b"k", b"more")
         finally:

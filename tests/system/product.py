@@ -116,6 +116,11 @@ class Product:
             check=False,
         )
 
+    def nothing_waits(self) -> bool:
+        """Whether every stage has read all that is there."""
+        lags = json.loads(self.command("status", "--json").stdout)["lags"]
+        return lags is not None and not any(count for stage in lags.values() for count in stage.values())
+
 
 def eventually(what: Callable[[], Any], seconds: float = 20.0) -> Any:
     """The first true answer. Fails with the last answer or assertion when there is none in time."""

@@ -28,7 +28,6 @@ from tests.system.running import RunningStack
 from tests.truth import Expected, answer, expected_of
 
 WORKERS = 2
-PARTITIONS = 8
 QUIET_S_MAX = 600.0
 FAULTS_S_MAX = 180.0
 EARLIER_MS = 60_000  # the population's now is before ours, whatever the clocks of the processes say
@@ -44,16 +43,17 @@ class Plan:
     freezes: int = 2
     rate: float = 5_000.0  # deliveries a second, at most
     contexts: int = 2_000  # asked for, at random
+    partitions: int = 8
 
 
 def run(plan: Plan, home: Path, say: Callable[[str], None]) -> list[str]:
     """One storm; what differs from the truth in the end."""
     now_ms = time.time_ns() // 1_000_000 - EARLIER_MS
     rng = random.Random(f"faults {plan.seed}")
-    with RunningStack(home, workers=WORKERS, partitions=PARTITIONS) as stack:
+    with RunningStack(home, workers=WORKERS, partitions=plan.partitions) as stack:
         stack.ready()
         deliveries = storm(plan.events, plan.seed, now_ms)
-        told = expected_of(home, deliveries, now_ms, PARTITIONS)
+        told = expected_of(home, deliveries, now_ms, plan.partitions)
         say(
             f"{len(deliveries):,} deliveries of {len(told.stored):,} interactions under {len(told.keys):,} identifiers "
             f"({sum(who.ambiguous for who in told.identities.values()):,} ambiguous; seed {plan.seed})"
@@ -99,6 +99,7 @@ def main() -> None:
         ("freezes", int),
         ("rate", float),
         ("contexts", int),
+        ("partitions", int),
     ):
         parser.add_argument(f"--{name}", type=kind, default=getattr(Plan, name))
     parser.add_argument("--home", type=Path, help="keep the stack's folder here, to look at it afterwards")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import random
 import signal
 import subprocess
@@ -29,6 +30,8 @@ POINTS = ("fenced", "restored", "begun", "sending", "sent", "committing", "commi
 ONCE_A_NUMBER = ("fenced", "restored")  # a worker passes these only when it takes a number over
 BACK_OFF_S = 0.3
 QUIET_MAX_S = 90.0
+FEED_S_MAX = 60.0  # while there are points at which nobody has died yet
+PORTIONS = 100  # of what is fed in `feed_s`
 
 
 @dataclass
@@ -40,10 +43,10 @@ class Plan:
     partitions: int = 4
     sources: int = 3
     workers: int = 2
-    die_at: tuple[str, ...] = ()  # each worker start takes the next of these
+    die_at: tuple[str, ...] = ()  # each worker start takes the next of these; feeding goes on until all have been used
     kills: int = 0  # at random moments
     freezes: int = 0  # beyond the session
-    feed_s: float = 10.0
+    feed_s: float = 10.0  # at least
     wrong: bool = False
     seed: int = 1
 
@@ -63,7 +66,8 @@ class Trial:
         self._random = random.Random(self.plan.seed)
         self._points = list(self.plan.die_at)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._frozen: set[str] = set()
+        self._due: dict[str, str] = {}  # worker → the point at which it is to die
+        self._killed: set[str] = set()  # by us, at a random moment
         self._stopping = False
         self.log = (self.home / "workers.log").open("ab")
 
@@ -86,23 +90,28 @@ class Trial:
             await admin.close()
 
     async def feed(self) -> None:
-        """Produce over `feed_s`; every tenth portion in a transaction that is aborted and must not count."""
+        """Produce over `feed_s`, and at the same pace until every point was used: only who has work passes one.
+
+        Every tenth portion is in a transaction that is aborted and must not count.
+        """
         plain = AIOKafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5)
         moody = AIOKafkaProducer(bootstrap_servers=self.bootstrap, transactional_id=f"{self.prefix}-feed")
         await plain.start()
         await moody.start()
-        portions = 100
+        deadline = time.monotonic() + FEED_S_MAX
         try:
-            for portion in range(portions):
+            for portion in itertools.count():
                 started = time.monotonic()
-                keys = [f"k{self._random.randrange(self.plan.keys)}" for _ in range(self.plan.records // portions)]
+                if portion >= PORTIONS and (started > deadline or not self.unused()):
+                    return
+                keys = [f"k{self._random.randrange(self.plan.keys)}" for _ in range(self.plan.records // PORTIONS)]
                 if portion % 10 == 9:
                     await moody.begin_transaction()
                     await self._send(moody, keys[:50])
                     await moody.abort_transaction()
                 await self._send(plain, keys)
                 self.truth.update(keys)
-                await asyncio.sleep(max(0.0, self.plan.feed_s / portions - (time.monotonic() - started)))
+                await asyncio.sleep(max(0.0, self.plan.feed_s / PORTIONS - (time.monotonic() - started)))
         finally:
             await plain.stop()
             await moody.stop()
@@ -127,7 +136,7 @@ class Trial:
         command += ["--prefix", self.prefix, "--worker", name, "--state", str(self.home)]
         command += ["--partitions", str(plan.partitions), "--keys", str(plan.keys), "--sources", str(plan.sources)]
         if self._points:
-            point = self._points.pop(0)
+            point = self._due[name] = self._points.pop(0)
             passes = 1 if point in ONCE_A_NUMBER else 8
             command += ["--die-at", f"{point}:{self._random.randrange(passes)}"]
         if plan.wrong:
@@ -140,9 +149,21 @@ class Trial:
             for name, process in list(self._processes.items()):
                 if process.poll() is not None:
                     self.restarts += 1
+                    self._account(name, process.returncode)
                     await asyncio.sleep(BACK_OFF_S)
                     self.start_worker(name)
             await asyncio.sleep(0.05)
+
+    def _account(self, name: str, code: int) -> None:
+        """A point is used when who was to die there did; whoever ended otherwise leaves it to the next to start."""
+        point = self._due.pop(name, None)
+        if point and (code != -signal.SIGKILL or name in self._killed):
+            self._points.append(point)
+        self._killed.discard(name)
+
+    def unused(self) -> list[str]:
+        """The points at which nobody has died yet."""
+        return [*self._points, *self._due.values()]
 
     async def disturb(self) -> None:
         """Kills and freezes at random moments of the feeding."""
@@ -150,10 +171,12 @@ class Trial:
         self._random.shuffle(acts)
         for act in acts:
             await asyncio.sleep(self._random.uniform(0.3, 1.7) * self.plan.feed_s / (len(acts) + 1))
-            process = self._processes[self._random.choice(sorted(self._processes))]
+            name = self._random.choice(sorted(self._processes))
+            process = self._processes[name]
             if process.poll() is not None:
                 continue
             if act == "kill":
+                self._killed.add(name)
                 process.kill()
             else:
                 process.send_signal(signal.SIGSTOP)

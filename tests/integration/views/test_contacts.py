@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pipeline.domain.intervals import service_levels
 from pipeline.domain.messages import Assignment
 from pipeline.store import rows
+from tests.examples import examples
 
 from ...unit.store.records import entry
 from ..stored import asked, identity, put
@@ -107,7 +108,7 @@ def expected(said: Sequence[Contact], owners: dict[str, str], now: int) -> dict[
     return found
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(contacts, min_size=1, max_size=40), st.sampled_from([None, "customer:a", "customer:b"]), st.booleans())
 def test_repeats_and_first_contact_resolution(
     client: Client, said: Sequence[Contact], owner: str | None, refuses: bool
@@ -206,7 +207,7 @@ offered = st.builds(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(offered, min_size=1, max_size=30))
 def test_queue_intervals_count_what_was_offered(client: Client, calls: Sequence[Offered]) -> None:
     client.command("TRUNCATE TABLE contacts")

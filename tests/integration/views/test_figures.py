@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.settings import Settings
 from pipeline.store import hours, migrations, rows
+from tests.examples import examples
 
 from ..stored import put
 from .conftest import SHOP, empty
@@ -116,7 +117,7 @@ VIEWS: dict[str, tuple[str, Callable[[str], Callable[[Happened], Any]]]] = {
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happenings, st.sampled_from([1, 40, 800]), st.sampled_from(["no hour", "some hours", "all hours"]))
 def test_views_say_what_the_formulas_say_of_the_interactions(
     client: Client, zone: str, given_: Sequence[Any], spread: int, made: str

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pipeline.domain import intervals
 from pipeline.domain.messages import Assignment
 from pipeline.store import rows
+from tests.examples import examples
 
 from ...unit.store.records import entry
 from ..stored import asked, identity, put
@@ -77,7 +78,7 @@ places = st.sampled_from(["site_search", "help_page", "call_queue", "call_agent"
 meetings = st.lists(st.builds(Met, persons, st.integers(1, 27 * 24), places, values, values), min_size=1, max_size=30)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(meetings, st.sampled_from([None, "customer:a"]))
 def test_journeys_show_who_went_on_where_and_how_soon(client: Client, met: Sequence[Met], owner: str | None) -> None:
     empty(client)
@@ -165,7 +166,7 @@ lived = st.lists(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lived, st.sampled_from([None, "customer:a"]), st.booleans())
 def test_segments_say_how_it_was_for_whom(client: Client, met: Sequence[Met], owner: str | None, refuses: bool) -> None:
     empty(client)

@@ -26,6 +26,7 @@ from pipeline.serve.figures import Counted, Figures
 from pipeline.serve.reports import PAGE, Effort, Row
 from pipeline.serve.touchpoints import Governance
 from pipeline.store import rows
+from tests.examples import examples
 
 from ...unit.store.records import entry
 from ..stored import identity, put
@@ -91,7 +92,7 @@ experiences = st.builds(
 segments = st.sampled_from([EVERYBODY, *KNOWN, *CHANNELS, STORES])
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(experiences, min_size=1, max_size=40), segments, st.sampled_from([None, "customer:a"]), st.booleans())
 def test_how_people_go_on_is_what_a_few_lines_say(
     client: Client, met: Sequence[Met], segment: Segment, owner: str | None, refuses: bool

@@ -24,6 +24,7 @@ from pipeline.domain.catalogue import Catalogue
 from pipeline.domain.intervals import Z95, Z998
 from pipeline.domain.scoring import DIMENSIONS, MARKS
 from pipeline.store import rows, writer
+from tests.examples import examples
 
 from ...unit.store.records import entry
 from ..stored import asked, offsets, put
@@ -96,7 +97,7 @@ blocks = st.lists(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(blocks, st.integers(1, 12), st.sampled_from([1, 24]), st.integers(1, 4))
 def test_a_dot_is_what_the_evidence_of_its_hours_says(
     client: Client, load: Load, given_: Sequence[tuple[int, Values, int]], n_min: int, within_h: int, copies: int

@@ -28,6 +28,7 @@ from pipeline.domain.alerts import (
     Refused,
     Rules,
 )
+from tests.examples import examples
 
 NOON = 1_764_158_400_000
 RULES = Rules(severe_max=2, standing_max=6)
@@ -339,5 +340,5 @@ class Machine(RuleBasedStateMachine):
         assert len(self.opened) == len(set(self.opened))
 
 
-Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Machine.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)
 TestMachine = Machine.TestCase

@@ -20,6 +20,7 @@ from pipeline.domain.messages import Evidence
 from pipeline.domain.orders import Order
 from pipeline.domain.rules import Rules
 from pipeline.partition import partition_of
+from tests.examples import examples
 from tests.network import PARTITIONS, Network, Spoil, interactions
 from tests.oracle import Truth, strangers, truth
 from tests.oracle_consent import permitted
@@ -29,7 +30,7 @@ from tests.strategies import Copy, Sent, sent_worlds, world_of
 RULES = Rules(SCORING)
 SMALL = Rules(SCORING, view_size=5, spare=0)
 
-quick = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 2**32)
 
 

@@ -22,6 +22,7 @@ from pipeline.domain.scores import ScoreRow, is_retraction, rows
 from pipeline.domain.shelves import arrange, position
 from pipeline.domain.state import DictState
 from pipeline.domain.sweeping import Concern, Shared, Sweep
+from tests.examples import examples
 from tests.interactions import HOUR, NOON, SCORING, changed, made, pieces_of
 
 WIDE = Rules(scoring=SCORING, cached_profiles=2)
@@ -129,7 +130,7 @@ def expected_figures(person: str, theirs: list[Interaction]) -> dict[int, object
 
 
 @given(chances, sizes, st.sampled_from((WIDE, NARROW)), st.booleans(), st.integers(0, 2))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_an_erased_profile_holds_only_what_came_afterwards(
     chance: random.Random, size: int, rules: Rules, blocked: bool, earlier: int
 ) -> None:
@@ -178,7 +179,7 @@ SHARED = (
 
 
 @given(chances, sizes, st.integers(0, 2))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_nobody_inherits_what_was_on_a_shared_device(chance: random.Random, size: int, which: int) -> None:
     copies = events(chance, size, (ME, ME, A, B))
     assignment, owned, settled = SHARED[which]
@@ -216,7 +217,7 @@ def test_nobody_inherits_what_was_on_a_shared_device(chance: random.Random, size
 
 
 @given(chances, sizes)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_of_a_device_that_was_theirs_alone_nothing_is_left_anywhere(chance: random.Random, size: int) -> None:
     copies = events(chance, size, (ME, A))
     own: list[Message] = [

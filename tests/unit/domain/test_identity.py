@@ -13,6 +13,7 @@ from pipeline.domain.identity import Edges, Facts, Link, Outcome, check, ranks, 
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import UNASSIGNED, Assignment
 from pipeline.domain.spreading import assign, reassign
+from tests.examples import examples
 from tests.oracle import strangers, truth
 from tests.strategies import worlds
 
@@ -123,7 +124,7 @@ def test_evidence_that_leads_nowhere(strong: str, weak: str) -> None:
 
 
 @given(worlds)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_it_equals_the_oracle(copies: list[Interaction]) -> None:
     found = assign(edges_of(copies))
     expected = truth(copies)
@@ -161,7 +162,7 @@ class Growing:
 
 
 @given(worlds, st.integers(1, 5), st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_growing_in_any_order_ends_the_same(copies: list[Interaction], chunk: int, shuffle: random.Random) -> None:
     expected = {name: who for name, who in assign(edges_of(copies)).items() if not same(who, UNASSIGNED)}
     shuffle.shuffle(copies)

@@ -17,6 +17,7 @@ from pipeline.domain.messages import Evidence, is_erased
 from pipeline.domain.orders import Order
 from pipeline.domain.rules import Rules
 from pipeline.identify.records import Record, decode_record
+from tests.examples import examples
 from tests.identity_machine import Resting
 from tests.identity_streaming import Streaming
 from tests.network import IDENTIFY, Network, Spoil
@@ -27,11 +28,11 @@ quick = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class TestResting(Resting.TestCase):  # type: ignore[name-defined, misc]
-    settings = settings(quick, max_examples=120, stateful_step_count=20, derandomize=True)
+    settings = settings(quick, max_examples=examples(120), stateful_step_count=20, derandomize=True)
 
 
 class TestStreaming(Streaming.TestCase):  # type: ignore[name-defined, misc]
-    settings = settings(quick, max_examples=120, stateful_step_count=20, derandomize=True)
+    settings = settings(quick, max_examples=examples(120), stateful_step_count=20, derandomize=True)
 
 
 def test_a_forged_claim_of_a_phone_gets_nothing() -> None:
@@ -71,10 +72,10 @@ def _event(source: str, identifiers: dict[str, str], at: int, **fields: object) 
 # Wrong on purpose: each of these must be noticed, or the comparison above is worth nothing.
 
 
-def _is_noticed(machine: type[Resting], examples: int = 400) -> bool:
+def _is_noticed(machine: type[Resting], most: int = 400) -> bool:
     """The search ends with the first world where something is wrong: only one without any looks at all examples."""
     few = settings(
-        quick, max_examples=examples, stateful_step_count=20, phases=[Phase.generate], derandomize=True, database=None
+        quick, max_examples=most, stateful_step_count=20, phases=[Phase.generate], derandomize=True, database=None
     )
     try:
         run_state_machine_as_test(machine, settings=settings(few, report_multiple_bugs=False))
@@ -128,7 +129,7 @@ def test_what_only_restarts_is_not_wrong() -> None:
             super().rest()
             self.network.restart(IDENTIFY)
 
-    assert not _is_noticed(Restarting, examples=60)
+    assert not _is_noticed(Restarting, most=examples(60))
 
 
 @pytest.mark.parametrize("node", [0, IDENTIFY])

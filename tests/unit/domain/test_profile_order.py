@@ -19,6 +19,7 @@ from pipeline.domain.rules import Rules
 from pipeline.domain.scores import NO_SCORES, ScoreRow, rows
 from pipeline.domain.shelves import arrange, position
 from pipeline.domain.state import DictState
+from tests.examples import examples
 from tests.interactions import DAY, NOON, SCORING, changed, made, pieces_of
 
 WIDE = Rules(scoring=SCORING)
@@ -138,7 +139,7 @@ def counting(copies: list[Interaction]) -> dict[tuple[str, str], Interaction]:
 
 
 @given(chances, sizes)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_profile_ends_as_reckoned_at_once(chance: random.Random, size: int) -> None:
     copies = world(chance, size, same_place=False)
     best = counting(copies)
@@ -161,7 +162,7 @@ def test_a_profile_ends_as_reckoned_at_once(chance: random.Random, size: int) ->
 
 
 @given(chances, sizes)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_full_shelves_end_the_same(chance: random.Random, size: int) -> None:
     copies = world(chance, size, same_place=True)
     best = counting(copies)
@@ -184,7 +185,7 @@ ASSIGNMENTS = (UNASSIGNED, Assignment(1, (A,)), Assignment(2, (), None, {}, (A, 
 
 
 @given(chances, sizes, st.integers(1, 4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_slices_end_the_same_in_any_order(chance: random.Random, size: int, last: int) -> None:
     """Assignments in any order among the interactions; then all slices in any order, some of them twice."""
     copies = world(chance, size, same_place=False)
@@ -209,7 +210,7 @@ def test_slices_end_the_same_in_any_order(chance: random.Random, size: int, last
 
 
 @given(chances, sizes)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_evidence_says_all_that_events_showed(chance: random.Random, size: int) -> None:
     said = [interaction(chance, f"e{n}", A) for n in range(size)]
     linked = [x for x in said if x.links]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.orders import Erase
 from pipeline.domain.rules import Rules
+from tests.examples import examples
 from tests.identity_machine import numbers
 from tests.network import Network, interactions
 from tests.oracle_rows import SCORING
@@ -31,7 +32,7 @@ def copies(drawn: list[int], step_ms: int) -> list[Copy]:
     seeds,
     seeds,
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_rebuild_brings_back_what_was_kept_and_nothing_else(
     drawn: list[int], step_ms: int, erased: list[int], one: int, other: int
 ) -> None:

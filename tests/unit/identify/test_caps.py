@@ -16,6 +16,7 @@ from pipeline.domain.messages import UNASSIGNED, Assignment, Evidence, Unsaid
 from pipeline.domain.spreading import outcomes
 from pipeline.identify import erasing, explain, recall
 from pipeline.identify.process import BOUNDS, Bounds
+from tests.examples import examples
 from tests.strategies import worlds
 from tests.unit.identify.staging import COOKIE, DEVICE, EMAIL, PHONE, A, B, C, D, Stage, forged, said
 
@@ -184,7 +185,7 @@ ONE_SMALL = {
     bounds=st.sampled_from((BOUNDS, Bounds(changes=2, looks=3, spread=1, page=1))),
     chance=st.randoms(use_true_random=False),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_at_a_cap_the_order_does_not_matter(
     caps: Caps, copies: list[Interaction], size: int, bounds: Bounds, chance: random.Random
 ) -> None:

@@ -17,6 +17,7 @@ from pipeline.domain.spreading import assign
 from pipeline.identify.process import Identify
 from pipeline.identify.records import Cache, Edge, Entry, Record
 from pipeline.topics import EVIDENCE, IDENTITIES, INBOX
+from tests.examples import examples
 from tests.fakes import FakeBatch, FakeRecord, Sent
 from tests.strategies import worlds
 from tests.unit.identify.staging import COOKIE, DEVICE, PARTITIONS, PHONE, A, B, JsonCodec, Stage, said, seal
@@ -121,7 +122,7 @@ def test_the_loop_is_given_back_often() -> None:
 
 
 @given(worlds, st.integers(1, 8), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_order_any_batches_and_restarts_end_where_assign_does(
     copies: list[Interaction], size: int, chance: random.Random
 ) -> None:

@@ -16,6 +16,7 @@ from pipeline.domain.scores import is_retraction, rows
 from pipeline.domain.scoring import Curve, Expectation, Observation, Outcome, Question, Scoring
 from pipeline.stitch.process import score
 from pipeline.topics import CUSTOMER_SCORES, TIMELINES, TOUCHPOINT_SCORES
+from tests.examples import examples
 from tests.interactions import pieces_of
 from tests.network import Network, interactions
 from tests.oracle import Truth, truth
@@ -49,7 +50,7 @@ worlds = st.builds(
     st.sampled_from([1, 7 * HOUR_MS, 60 * DAY_MS]),
 )
 seeds = st.integers(0, 2**32)
-thorough = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Cells = dict[tuple[int, str, str], dict[str, float]]
 
 
