@@ -24,8 +24,8 @@ from pipeline.serve.parts import Parts
 from pipeline.serve.why import why
 
 HERE = Path(__file__).parent
-#: Of the timeline on the card, somewhat more than a screen holds; what is older comes when asked for. Half of the time
-#: until a card is painted, and most of what a change costs, is the timeline's.
+#: Of the timeline on the card, somewhat more than a screen holds; what is older comes when asked for. Each costs the
+#: browser layout and paint before anything is seen, and the server with every change.
 ENTRIES = 25
 #: What an entry's markup depends on, beside the day and the reader's zone.
 _MADE_OF = ("identifier", "source", "event_id", "occurred_at", "channel", "type", "touchpoint", "summary")
