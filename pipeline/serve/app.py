@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from fastapi.staticfiles import StaticFiles
 
 from pipeline import metrics, problems
 from pipeline.serve import alerts, api, desk, desk_forms, docs, framed, identity, map, observe, touchpoints
 from pipeline.serve.alerting import AlertAway
+from pipeline.serve.assets import MOUNT
 from pipeline.serve.audit import Unaudited
 from pipeline.serve.identify import IdentifyAway
 from pipeline.serve.pages import Pages
@@ -22,7 +21,6 @@ from pipeline.serve.parts import Parts
 from pipeline.serve.shell import Shell
 from pipeline.serve.workers import Unavailable
 
-HERE = Path(__file__).parent
 DESCRIPTION = (
     "Every interaction with a brand on one timeline per person. Send `Authorization: Bearer <key>`; "
     "errors are `application/problem+json`; every lookup states its purpose and is audited."
@@ -78,7 +76,7 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     app.include_router(observe.router(parts, pages))
     app.include_router(map.router(parts, pages))
     app.include_router(touchpoints.router(parts, pages))
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount(MOUNT, pages.assets, name="static")
     app.add_middleware(Shell, seen=_seen, framed_by=parts.framed_by)
     _operations(app, pages)
 

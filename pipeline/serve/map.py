@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
 from pipeline.domain import blueprint, periods
-from pipeline.domain.blueprint import CHANNELS, EVERYBODY, KNOWN, SCORE, Blueprint, Segment, Sums
+from pipeline.domain.blueprint import CHANNELS, EVERYBODY, HIDDEN, KNOWN, SCORE, Blueprint, Segment, Sums
 from pipeline.domain.periods import HOURLY, PERIODS, Window
 from pipeline.serve import closely, said
 from pipeline.serve.api import now_ms
@@ -32,7 +32,7 @@ from pipeline.serve.choice import (
     touchpoint_path,
 )
 from pipeline.serve.counting import Answer
-from pipeline.serve.drawing import drawing
+from pipeline.serve.drawing import ROW_NAMES, drawing
 from pipeline.serve.figures import Counted
 from pipeline.serve.mermaid import mermaid
 from pipeline.serve.pages import Pages, zone_of
@@ -100,6 +100,10 @@ class Map:
             coming=shown.coming,
             notice=notice,
             svg=Markup(self.svg(shown, choice, links=True)),  # noqa: S704  # rendered with everything escaped
+            blueprint=shown.blueprint,
+            row_names=ROW_NAMES,
+            hidden_layers=HIDDEN,
+            said=said,
             **PATHS,
         )
         return _html(page, status)

@@ -17,14 +17,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.domain import view
 from pipeline.domain.staff import Staff
+from pipeline.serve.assets import Assets
 from pipeline.serve.calls import Call
 from pipeline.serve.card import Names, card, days, entry, glance, shown_id, words
 from pipeline.serve.parts import Parts
 from pipeline.serve.why import why
 
 HERE = Path(__file__).parent
-#: Of the timeline on the card; what is older comes when asked for.
-ENTRIES = 50
+#: Of the timeline on the card, somewhat more than a screen holds; what is older comes when asked for. Each costs the
+#: browser layout and paint before anything is seen, and the server with every change.
+ENTRIES = 25
 #: What an entry's markup depends on, beside the day and the reader's zone.
 _MADE_OF = ("identifier", "source", "event_id", "occurred_at", "channel", "type", "touchpoint", "summary")
 Entries = dict[tuple[object, ...], str]
@@ -36,6 +38,7 @@ class Pages:
 
     def __init__(self, parts: Parts) -> None:
         self._touchpoints = parts.touchpoints
+        self.assets = Assets(HERE / "static")
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -45,6 +48,7 @@ class Pages:
             auto_reload=False,
         )
         self._templates.globals.update(
+            asset_path=self.assets.path,
             card_path=card_path,
             call_path=call_path,
             now_minutes=parts.now_minutes,

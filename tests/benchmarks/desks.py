@@ -6,7 +6,8 @@ visible  20 desks, 1,000 events/s beside them: from HTTP accepted to the card th
 many     500 desks, each with a verified caller's card open, on one serve process (which is also the collector): its
          memory before and with them, and from accepted to shown for each desk, while something happens at each of them
          every few seconds
-paint    the card's first paint in Chromium (THROUGHLINE_CHROMIUM), from the click to what is painted
+paint    the card's first paint in Chromium (THROUGHLINE_CHROMIUM), from the navigation to what is painted, on a desk
+         that is open and live, as an agent's is when a call comes
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from pipeline import keys
 from pipeline.serve import access
@@ -234,8 +235,10 @@ def paint(settings: Settings) -> None:
             context = await browser.new_context(viewport={"width": 1280, "height": 900})
             await context.add_cookies([{"name": access.COOKIE, "value": desk._cookie, "url": base}])
             page = await context.new_page()
+            await page.goto(f"{base}/desk")
             found = []
             for _ in range(PAINTS):
+                await expect(page.locator("#state")).to_have_text("Live")  # nothing of the page before is under way
                 await page.goto(f"{base}/desk/customers/customer:{desk.customer}")
                 found.append(await page.evaluate(PAINTED))
             await browser.close()

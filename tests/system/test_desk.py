@@ -354,7 +354,7 @@ def test_older_entries_come_when_asked_for_and_stay(desk: Desk, page: Page) -> N
     page.goto(f"{desk.url}/desk/customers/customer:1")
     verify(page)
     entries = page.locator(".entry")
-    expect(entries).to_have_count(50)
+    expect(entries).to_have_count(25)
     page.get_by_role("link", name="Older").click()
     expect(entries).to_have_count(70)
     expect(page.get_by_role("link", name="Older")).to_have_count(0)
@@ -362,6 +362,37 @@ def test_older_entries_come_when_asked_for_and_stay(desk: Desk, page: Page) -> N
     expect(entries).to_have_count(71)
     expect(entries.first).to_contain_text("shoes")
     expect(entries.last).to_contain_text("page 69.")
+
+
+def test_what_is_held_goes_where_more_has_happened_than_is_sent(desk: Desk, page: Page) -> None:
+    """Else the timeline would have a gap that nobody sees."""
+    for n in range(30):
+        desk.say(identifier="customer:1", event_id=f"x{n}", properties={"page": f"page {n}."}, ago_s=1000 + n)
+    page.goto(f"{desk.url}/desk/customers/customer:1")
+    verify(page)
+    entries = page.locator(".entry")
+    page.get_by_role("link", name="Older").click()
+    expect(entries).to_have_count(30)
+    expect(page.locator("#state")).to_have_text("Live")
+    desk.happen(worker="stop")
+    expect(page.locator("#state")).to_contain_text("Data not reachable")
+    for n in range(40):
+        desk.say(identifier="customer:1", event_id=f"y{n}", properties={"page": f"new {n}."}, ago_s=100 + n)
+    desk.happen(worker="start")
+    expect(entries.first).to_contain_text("new 0.")
+    expect(entries).to_have_count(25)
+    page.get_by_role("link", name="Older").click()
+    expect(entries).to_have_count(70)
+
+
+def test_the_pages_above_the_desk_say_which_one_it_is(desk: Desk, page: Page) -> None:
+    pages = page.get_by_role("navigation", name="Pages")
+    for name, path in (("Desk", "/desk"), ("Map", "/map"), ("Touchpoints", "/touchpoints"), ("Observe", "/observe")):
+        page.goto(desk.url + path)
+        expect(pages.locator("[aria-current=page]")).to_have_text([name])
+        expect(page.get_by_role("link", name="Observe")).to_have_count(1)
+    page.goto(f"{desk.url}/desk/customers/customer:1")
+    expect(pages.locator("[aria-current=page]")).to_have_text(["Desk"])
 
 
 def test_it_says_when_data_is_behind_or_away_and_comes_back(desk: Desk, page: Page) -> None:

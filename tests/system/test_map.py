@@ -21,7 +21,7 @@ def test_a_node_opens_beside_the_map_by_keyboard_and_closes(desk: Desk, page: Pa
     page.goto(f"{desk.url}/map?journey=get_help")
     expect(page.get_by_role("heading", name="Getting help")).to_be_visible()
     expect(page.get_by_role("button", name="Show")).to_be_hidden()  # a change is shown at once
-    node = page.locator("a[data-node=call_queue]").first
+    node = page.locator("a[data-node=call_queue]:visible").first
     node.focus()
     page.keyboard.press("Enter")
     panel = page.get_by_role("complementary", name="Touchpoint")
@@ -45,7 +45,7 @@ def test_what_is_being_counted_comes_by_itself(desk: Desk, page: Page) -> None:
     page.goto(f"{desk.url}/map?segment=channels:one+channel")
     expect(page.locator(".map-state")).to_have_attribute("data-coming", "no")
     expect(page.locator(".map-state p")).to_contain_text("Figures of one channel as of")
-    assert "score" in (page.locator("a[data-node=site_search]").get_attribute("aria-label") or "")
+    assert "score" in (page.locator("a[data-node=site_search]:visible").get_attribute("aria-label") or "")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -67,7 +67,7 @@ def test_it_works_without_script_fits_and_can_be_read(browser: Browser, desk: De
     fits()
     page.get_by_label("Journey", exact=True).select_option("Getting help")
     page.get_by_role("button", name="Show").click()
-    page.locator("a[data-node=call_queue]").first.click()
+    page.locator("a[data-node=call_queue]:visible").first.click()
     expect(page.get_by_role("heading", name="What to do")).to_be_visible()
     fits()
     pages.get_by_role("link", name="Touchpoints").click()
@@ -123,7 +123,7 @@ def test_the_map_is_drawn_from_what_happened(browser: Browser, product: Product,
     went, _, people = way.partition(": ")[2].partition(" people")[0].partition(" of ")
     assert int(people.replace(",", "")) >= 5, way
     assert int(went.replace(",", "")) >= 3, way
-    page.locator("a[data-node=installer_visit]").click()
+    page.locator("a[data-node=installer_visit]:visible").click()
     panel = page.get_by_role("complementary", name="Touchpoint")
     expect(panel).to_contain_text(f"It rang only once {mark}, call me at [phone]", timeout=20_000)
 

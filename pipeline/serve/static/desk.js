@@ -3,7 +3,7 @@
 import { age } from "./ages.js";
 import { listen, verifies } from "./keys.js";
 import { status } from "./state.js";
-import { follow } from "./stream.js";
+import { follow, painted } from "./stream.js";
 import { extend, swap } from "./swap.js";
 
 const OPENED = "throughline_opened"; // when the newest call rang whose card was opened here
@@ -114,11 +114,11 @@ listen(document.getElementById("q"), calls, main);
 verifies();
 card.addEventListener("click", older);
 card.addEventListener("toggle", explain, true); // it does not bubble
-follow(address, "/desk", {
+painted(() => follow(address, "/desk", {
   card: showCard,
   calls: showCalls,
   rings: openCall,
   beat,
   lost,
   signedOut: () => location.reload(),
-}, !main.dataset.extension); // a call is to open its card also behind another window
+}, !main.dataset.extension)); // a call is to open its card also behind another window

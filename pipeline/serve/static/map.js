@@ -16,11 +16,17 @@ for (const select of form.querySelectorAll("select")) select.addEventListener("c
 print.hidden = false;
 print.addEventListener("click", () => window.print());
 
+/** A touchpoint's node, drawn or, on a narrow screen, listed: of the two the one that is shown. */
+function nodeOf(name) {
+  const found = [...frame.querySelectorAll(`[data-node="${CSS.escape(name)}"]`)];
+  return found.find((each) => each.getClientRects().length);
+}
+
 function close() {
   asked += 1; // what is still on its way is not wanted
   panel.hidden = true;
   panel.replaceChildren();
-  const back = opener && frame.querySelector(`[data-node="${CSS.escape(opener)}"]`);
+  const back = opener && nodeOf(opener);
   opener = null;
   back?.focus();
 }
@@ -85,13 +91,13 @@ async function fetched(state) {
     const answer = await fetch(location.href);
     if (!answer.ok) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const drawn = next.querySelector(".frame svg");
+    const drawn = next.querySelector(".frame");
     if (!drawn) return;
     const focused = document.activeElement?.dataset?.node;
-    frame.replaceChildren(document.adoptNode(drawn));
+    frame.replaceChildren(...drawn.childNodes);
     state.dataset.coming = next.querySelector(".map-state").dataset.coming;
     state.querySelector("p").replaceChildren(...next.querySelector(".map-state p").childNodes);
-    if (focused) frame.querySelector(`[data-node="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) nodeOf(focused)?.focus();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // not reached: it is tried again
   }

@@ -3,6 +3,7 @@
 const SILENCE_MS = 25_000; // the server says something every 10 s
 const PAUSES_MS = [500, 1000, 2000, 5000, 10_000];
 const HIDDEN_MS = 60_000; // a page that nobody sees gives its connection back
+const PAINT_MS = 500; // a page that nobody sees is not painted
 
 /**
  * Open a live stream. `address(last)` is asked at every connection, with the id of the last event, so that it goes on
@@ -77,4 +78,16 @@ export function follow(address, alive, handlers, rests = true) {
   addEventListener("pageshow", (event) => event.persisted && open());
   open();
   return { end };
+}
+
+/** Do something once the page has been painted: what it shows already comes before what it will show. */
+export function painted(then) {
+  let done = false;
+  function once() {
+    if (done) return;
+    done = true;
+    then();
+  }
+  requestAnimationFrame(() => setTimeout(once));
+  setTimeout(once, PAINT_MS);
 }

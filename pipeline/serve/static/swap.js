@@ -85,7 +85,9 @@ function keepOlder(target, next) {
   const wanted = [...days.querySelectorAll(".entry")];
   const keys = new Set(wanted.map((each) => each.dataset.key));
   const floor = Number(wanted.at(-1)?.dataset.at ?? Infinity);
-  const dropped = [...shown.querySelectorAll(".entry")].filter((each) => !keys.has(each.dataset.key));
+  const held = [...shown.querySelectorAll(".entry")];
+  const dropped = held.filter((each) => !keys.has(each.dataset.key));
+  if (dropped.length === held.length) return; // more has happened than is sent: what is between is not here
   if (dropped.some((each) => Number(each.dataset.at) >= floor)) return;
   for (const each of dropped) place(days, each);
   const further = target.querySelector("[data-more]");
