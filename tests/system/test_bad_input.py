@@ -15,6 +15,7 @@ import fastavro
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from pipeline.local.home import StackFile
 from tests.system.product import Product, eventually
 
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "avro"
@@ -166,10 +167,13 @@ def test_through_kafka_each_is_set_aside_with_its_origin_and_bytes(product: Prod
 
 def test_a_wrong_key_and_a_wrong_partition_are_filed_where_they_belong(product: Product, mark: str) -> None:
     who = f"c-{mark}-stray"
+    running = StackFile.read(product.home)
+    assert running is not None
+    assert running.partitions > 1
     records = [
         (b"customer:somebody else", avro(f"{mark}-key", identifiers={"customer": who}), None),
-        *((None, avro(f"{mark}-{n}", identifiers={"customer": who}), n) for n in range(8)),
-        *((None, avro(f"{mark}-{n}", identifiers={"customer": who}), 7 - n) for n in range(8)),
+        *((None, avro(f"{mark}-{n}", identifiers={"customer": who}), n % running.partitions) for n in range(8)),
+        *((None, avro(f"{mark}-{n}", identifiers={"customer": who}), (n + 1) % running.partitions) for n in range(8)),
     ]
     asyncio.run(_write(product, records))
     expected = {f"{mark}-key", *(f"{mark}-{n}" for n in range(8))}
