@@ -261,7 +261,7 @@ class Resting(Machine):
     def unblock(self, number: int) -> None:
         choices = Choices(number)
         who = choices.of(sorted(self.story.blocked if self.story.blocked and choices.below(8) else self.story.before))
-        self._give(Unblock(identifier=who, **self._head()))
+        self._give(Unblock(identifier=who, **self._head() | {"at": self._now()}))
 
     @rule(size=st.sampled_from(SIZES))
     def change_size(self, size: int) -> None:
