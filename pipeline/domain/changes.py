@@ -38,6 +38,11 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     recorded_at: int  # ms since 1970 UTC
     recorded_by: str  # a pseudonym
 
+    @property
+    def day(self) -> date:
+        """From which day on it is so."""
+        return date.fromordinal(EPOCH.toordinal() + self.changed_on)
+
 
 def change(given: Mapping[str, Any], broker_time: int, region: str) -> Change:
     """The change that a mapping with the Avro schema's fields tells of; its types are already sure.

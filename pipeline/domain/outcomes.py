@@ -118,9 +118,7 @@ def _id(field: str, value: str, keyring: Keyring, region: str) -> str:
         raise Rejected(Reason.MISSING_FIELD, field)
     check_name(field, value)
     if stands_for_somebody(value):
-        raise Rejected(
-            Reason.BAD_VALUE, f"{field}: stands for a customer: name the outcome, and say who in identifiers"
-        )
+        raise Rejected(Reason.BAD_VALUE, f"{field}: stands for a customer: say who it is in identifiers")
     return keyring.opaque(value) if texts.holds(value, region) else value
 
 
@@ -139,10 +137,8 @@ def _amount(kind: str, amount: float | None, currency: str) -> tuple[float | Non
         return None, ""
     check_number("amount", amount)
     if amount and (amount > 0) != (kind in GAINS):
-        right = (
-            "brings something: its amount is positive" if kind in GAINS else "costs something: its amount is negative"
-        )
-        raise Rejected(Reason.BAD_VALUE, f"amount: a {kind} {right}, or 0")
+        says, sign = ("brings", "positive") if kind in GAINS else ("costs", "negative")
+        raise Rejected(Reason.BAD_VALUE, f"amount: a {kind} {says} the business something, so it must be {sign}, or 0")
     if not currency:
         raise Rejected(Reason.MISSING_FIELD, "currency: an amount needs one")
     if not _CURRENCY.fullmatch(currency):
