@@ -55,8 +55,16 @@ CONSENTS = Table(
 )
 CONTACTS = replace(INTERACTIONS, name="contacts", kind="contact")  # copies, with the same key
 COMPLAINTS = replace(INTERACTIONS, name="complaints", kind="complaint")  # copies, with the same key
-#: Interactions, and tables that hold copies of them: of a shared identifier some of the rows are a person's.
-PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS)
+ORDERS = replace(INTERACTIONS, name="orders", kind="order")  # copies, with the same key
+OUTCOMES = Table(
+    "outcomes",
+    "business result",
+    "identifier IN {ids:Array(String)}",
+    {"source": "String", "outcome_id": "String"},
+    "* EXCEPT (session_id, version)",
+)
+#: Interactions, tables that hold copies of them, outcomes: of a shared identifier some of the rows are a person's.
+PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS, ORDERS, OUTCOMES)
 TABLES = (
     INTERACTIONS,
     Table(
@@ -75,6 +83,8 @@ TABLES = (
     CONSENTS,
     CONTACTS,
     COMPLAINTS,
+    ORDERS,
+    OUTCOMES,
     Table(
         "alerts",
         "alert",
@@ -96,6 +106,7 @@ IMPERSONAL = frozenset(
         "catalogue_settings",
         "catalogue_steps",
         "catalogue_touchpoints",
+        "changes",
         "contact_types",
         "definitions",
         "erased_rows",
