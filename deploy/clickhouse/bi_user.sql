@@ -54,6 +54,9 @@ GRANT SELECT ON throughline.definition_differences TO bi;
 GRANT SELECT ON throughline.definition_customers TO bi;
 GRANT SELECT ON throughline.touchpoint_daily_by_definition TO bi;
 GRANT SELECT ON throughline.customer_by_definition TO bi;
+GRANT SELECT ON throughline.analyses_newest TO bi;
+GRANT SELECT ON throughline.drivers TO bi;
+GRANT SELECT ON throughline.segments TO bi;
 
 ALTER TABLE throughline.touchpoint_dots MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_hourly MODIFY SQL SECURITY DEFINER DEFINER = throughline;
@@ -86,3 +89,6 @@ ALTER TABLE throughline.definition_differences MODIFY SQL SECURITY DEFINER DEFIN
 ALTER TABLE throughline.definition_customers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_daily_by_definition MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.customer_by_definition MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.analyses_newest MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.drivers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.segments MODIFY SQL SECURITY DEFINER DEFINER = throughline;

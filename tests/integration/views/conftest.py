@@ -18,6 +18,7 @@ from pipeline.store import catalogued, migrations
 TABLES = (
     *("interactions", "identities", "consents", "contacts", "customer_scores", "observations"),
     *("touchpoint_scores", "touchpoint_changes", "touchpoint_hours", "touchpoint_hours_made"),
+    *("analyses", "analysis_rows"),
 )
 _loads = count(1)
 
