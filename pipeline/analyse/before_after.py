@@ -228,7 +228,7 @@ def side(n: Floats, total: Floats) -> Side:
 
 
 def against(mine: Difference, pool: Sequence[Difference]) -> tuple[Interval, Interval]:
-    """The pooled difference of the others, and mine less that: with the intervals of a mean, and of one more of them."""
+    """The pooled difference of the others with its interval; and mine less that, with the one of one more of them."""
     k = len(pool)
     values = np.array([each.value for each in pool])
     pooled = combine_effects(values, np.array([each.variance for each in pool]), method_re="iterated")
@@ -251,9 +251,9 @@ def _sides(
     if first is None or second is None:
         return None
     n, total = evidence.n[at], evidence.total[at]
-    enough = np.logical_and.reduce([
-        (n[days].sum(axis=0) >= least) & ((n[days] > 0).sum(axis=0) >= DAYS_MIN) for days in (first, second)
-    ])
+    enough = np.logical_and.reduce(
+        [(n[days].sum(axis=0) >= least) & ((n[days] > 0).sum(axis=0) >= DAYS_MIN) for days in (first, second)]
+    )
     if not enough.any():
         return None
     earlier, later = (side(n[days][:, enough], total[days][:, enough]) for days in (first, second))

@@ -21,7 +21,10 @@ SEED = 1
 SEED_MAX = 2**32 - 1  # fits every column and generator
 
 #: Command → its module.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "link": "pipeline.analyse.link",
+    "changes": "pipeline.analyse.changes",
+}
 
 
 class Analysis(Protocol):

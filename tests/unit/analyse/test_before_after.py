@@ -10,7 +10,17 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from pipeline.analyse.before_after import Change, Compared, Difference, Evidence, How, against, compared, difference, side
+from pipeline.analyse.before_after import (
+    Change,
+    Compared,
+    Difference,
+    Evidence,
+    How,
+    against,
+    compared,
+    difference,
+    side,
+)
 from pipeline.domain import intervals
 
 START = date(2026, 1, 1)
@@ -150,7 +160,10 @@ class TestWorkedTwice:
         of_world = world(1)
         n, total = of_world.n[0, :28], of_world.total[0, :28]
         dots, pieces = intervals.score(
-            [(int(k), float(t), float(t * t / k + 400 * k)) for k, t in zip(n.sum(axis=0), total.sum(axis=0), strict=True)],
+            [
+                (int(k), float(t), float(t * t / k + 400 * k))
+                for k, t in zip(n.sum(axis=0), total.sum(axis=0), strict=True)
+            ],
             10,
         )
         found = side(n, total)
@@ -177,7 +190,9 @@ class TestWorkedTwice:
     def test_pooling_by_paule_and_mandel_worked_by_bisection(self) -> None:
         values, variances = np.array([1.0, 3.0, -2.0, 5.0, 0.5]), np.array([0.5, 1.0, 0.7, 2.0, 0.4])
         low, high = 0.0, 100.0
-        for _ in range(200):  # that between-variance at which the weighted squares are as many as the degrees of freedom
+        for _ in range(
+            200
+        ):  # that between-variance at which the weighted squares are as many as the degrees of freedom
             between = (low + high) / 2
             weights = 1 / (variances + between)
             mean = (weights * values).sum() / weights.sum()
