@@ -21,7 +21,8 @@ SEED = 1
 SEED_MAX = 2**32 - 1  # fits every column and generator
 
 #: Command → its module.
-COMMANDS: dict[str, str] = {
+COMMANDS = {
+    "drivers": "pipeline.analyse.drivers",
     "link": "pipeline.analyse.link",
     "changes": "pipeline.analyse.changes",
 }
