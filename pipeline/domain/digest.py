@@ -17,6 +17,7 @@ from pipeline.domain.catalogue import Touchpoint
 MOVES_MAX = 10  # of each direction
 VERBATIMS_MAX = 6
 NOTES_MAX = 8
+CHANGES_MAX = 20
 TEXT_CHARS_MAX = 500
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
@@ -76,6 +77,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """What was changed at a touchpoint, and since which day."""
+
+    touchpoint: str  # its name
+    on: date
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What else there was in the week."""
 
@@ -97,6 +107,7 @@ class Told:
     customers: Sequence[Said]
     staff: Sequence[Said]
     counts: Counts
+    changes: Sequence[Changed] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +143,7 @@ def digest(told: Told) -> Digest:
             _open(told.readings, told.counts),
             _customers(told.customers),
             _staff(told.staff),
-            Section(
-                "What was changed, and what that did",
-                ["Nothing is recorded of what was changed in this week, so nobody can say what it did."],
-            ),
+            _changes(told.changes),
         ],
     )
 
@@ -231,6 +239,16 @@ def _staff(said: Sequence[Said]) -> Section:
     quotes = _spread(said, NOTES_MAX)
     some = [_some("note", len(said), len(quotes))] if quotes else ["Nobody left a note. /observe takes them."]
     return Section("What staff on the front line said", some, [(_short(each.text), each.touchpoint) for each in quotes])
+
+
+def _changes(made: Sequence[Changed]) -> Section:
+    """By touchpoint, and there by day."""
+    ordered = sorted(made, key=lambda each: (each.touchpoint, each.on, each.what))
+    sentences = [f"{each.touchpoint}, since {_day(each.on)}: {_short(each.what)}" for each in ordered[:CHANGES_MAX]]
+    if len(ordered) > CHANGES_MAX:
+        sentences.append(f"And {len(ordered) - CHANGES_MAX:,} more.")
+    none = "Nothing is recorded of what was changed in this week, so nobody can say what it did."
+    return Section("What was changed, and what that did", sentences or [f"{none} POST /v1/changes takes it."])
 
 
 def _some(what: str, n: int, shown: int) -> str:

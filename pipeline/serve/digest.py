@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from pipeline import catalogue
 from pipeline.domain import blueprint, digest, periods
 from pipeline.domain.blueprint import SCORE
 from pipeline.domain.catalogue import Catalogue
-from pipeline.domain.digest import Counts, Digest, Said, Told, Week
+from pipeline.domain.digest import Changed, Counts, Digest, Said, Told, Week
 from pipeline.domain.periods import Window
 from pipeline.keys import load_or_create
 from pipeline.serve.figures import Figures
@@ -37,6 +37,9 @@ _ALERTS = f"""SELECT countIf({_WITHIN.format(time="opened_at")}) AS opened,
 _COMPLAINTS = f"""SELECT countIf({_WITHIN.format(time="received_at")}) AS received,
     countIf(closed_at IS NOT NULL AND {_WITHIN.format(time="closed_at")}) AS closed,
     countIf(overdue != '') AS overdue FROM complaint_times"""  # noqa: S608
+_CHANGES = """SELECT touchpoint, toString(changed_on) AS day, what FROM changes_current
+    WHERE changed_on >= toDate({monday:String}) AND changed_on < toDate({monday:String}) + 7
+    ORDER BY touchpoint, changed_on, change_id LIMIT {most:UInt32}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone
         return await reports.rows(sql, {"since": window.since, "until": window.until, "most": SAID_MAX}, COUNT)
 
     answers, notes, (alerts,), (complaints,) = [await ask(sql) for sql in (_ANSWERS, _NOTES, _ALERTS, _COMPLAINTS)]
+    changes = await reports.rows(_CHANGES, {"monday": week.monday.isoformat(), "most": SAID_MAX}, COUNT)
     return Told(
         week=week,
         until=None if over else datetime.fromtimestamp(now_ms / 1000, zone).date(),
@@ -123,6 +127,7 @@ async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone
             complaints_closed=int(complaints["closed"]),
             complaints_overdue=int(complaints["overdue"]),
         ),
+        changes=[_changed(row, names) for row in changes],
     )
 
 
@@ -139,3 +144,8 @@ def _window(week: Week, now_ms: int, zone: ZoneInfo) -> tuple[Window, bool]:
 def _said(row: Row, names: dict[str, str]) -> Said:
     place, rating = str(row["touchpoint"]), row["rating"]
     return Said(names.get(place, place), str(row["text"]), None if rating is None else float(rating))
+
+
+def _changed(row: Row, names: dict[str, str]) -> Changed:
+    place = str(row["touchpoint"])
+    return Changed(names.get(place, place), date.fromisoformat(row["day"]), str(row["what"]))
