@@ -59,7 +59,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Changed:
     """Something that was changed at a touchpoint."""
 
     change_id: str
@@ -100,7 +100,7 @@ class Difference(NamedTuple):
 class Compared:
     """A change, and what came of it. What is not known is UNKNOWN, with the reason in `reason` or `alone`."""
 
-    change: Change
+    change: Changed
     days: int = 0  # of each window
     before_n: int = 0
     after_n: int = 0
@@ -134,12 +134,12 @@ class How:
     n_min: dict[str, int] = field(default_factory=dict)  # touchpoint → with less evidence nothing is said
 
 
-def compared(changes: Sequence[Change], evidence: Evidence, how: How, of: Iterable[Change]) -> list[Compared]:
+def compared(changes: Sequence[Changed], evidence: Evidence, how: How, of: Iterable[Changed]) -> list[Compared]:
     """What came of each of `of`, in their order. `changes` are all that are known: who was not changed follows."""
     return [_compared(each, changes, evidence, how) for each in of]
 
 
-def _compared(change: Change, changes: Sequence[Change], evidence: Evidence, how: How) -> Compared:
+def _compared(change: Changed, changes: Sequence[Changed], evidence: Evidence, how: How) -> Compared:
     whole = min(how.days, (how.until - change.on).days - 1) // WEEK * WEEK
     if whole < WEEK:
         over = change.on + timedelta(days=WEEK + 1)
@@ -277,7 +277,7 @@ def _pool(evidence: Evidence, before: Window, after: Window, how: How, touched: 
 
 
 def _earlier(
-    evidence: Evidence, at: int, windows: _Windows, how: How, changes: Sequence[Change], change: Change
+    evidence: Evidence, at: int, windows: _Windows, how: How, changes: Sequence[Changed], change: Changed
 ) -> Interval:
     """The effect of nothing: the two windows before the change, against those that were not changed then either."""
     sides = _sides(evidence, at, windows.earlier, windows.before, _least(how, change.touchpoint))
@@ -288,7 +288,7 @@ def _earlier(
     return against(difference(sides[0], sides[1]), pool)[1]
 
 
-def _too_little(change: Change, days: int, evidence: Evidence, windows: _Windows, how: How) -> Compared:
+def _too_little(change: Changed, days: int, evidence: Evidence, windows: _Windows, how: How) -> Compared:
     at, least = evidence.touchpoints.index(change.touchpoint), _least(how, change.touchpoint)
     counts = []
     for window in (windows.before, windows.after):

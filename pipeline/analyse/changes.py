@@ -14,7 +14,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from pipeline.analyse import change_rows, shown, source
-from pipeline.analyse.before_after import WEEK, Change, Evidence, How, compared
+from pipeline.analyse.before_after import WEEK, Changed, Evidence, How, compared
 from pipeline.analyse.result import Result
 from pipeline.analyse.source import CannotAnalyse, Period
 from pipeline.domain.scoring import DIMENSIONS
@@ -70,7 +70,7 @@ def changed(client: Client, period: Period, days: int, seed: int, now: datetime)
     definition, today = source.definition(client), now.astimezone(period.zone).date()
     since = period.since - timedelta(days=2 * days)  # the windows before the first change
     until = period.until + timedelta(days=days + 1)
-    known = [Change(*row) for row in client.query(_CHANGES, {"since": since, "until": until}).result_rows]
+    known = [Changed(*row) for row in client.query(_CHANGES, {"since": since, "until": until}).result_rows]
     mine = [each for each in known if period.since <= each.on < period.until][:CHANGES_MAX]
     names, n_min = _touchpoints(client)
     found = []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.analyse.link_rows import ASSOCIATION, BAND, EFFECT, text
+from pipeline.analyse.link_rows import AMOUNT, ASSOCIATION, BAND, EFFECT, SHARE, text
 from pipeline.analyse.result import Result, Row
 
 WIDTH, PANEL_H = 720, 250
@@ -130,12 +130,12 @@ def _panel(effect: Row, bands: Sequence[Row], y: int) -> Panel:
         top=top,
         bottom=bottom,
         y=y + 18,
-        title=effect.label,
+        title=effect.label if unit in (AMOUNT, SHARE) else f"{effect.label}, {unit}",
         about=_about(effect),
         points=points,
         line=" ".join(f"{each.x:g},{each.y:g}" for each in points),
         across=[Tick(across(each), f"{each:g}") for each in edges],
-        up=[Tick(up(each), text(each, unit)) for each in marks],
+        up=[Tick(up(each), _mark(each, unit)) for each in marks],
     )
 
 
@@ -150,6 +150,11 @@ def _point(row: Row, unit: str, up: Callable[[float], float]) -> Point:
     n = f"{row.figures['n']:,.0f}"
     said = f"{row.label}: {text(mean, unit)} ({text(low, unit)} to {text(high, unit)}), n {n}"
     return Point((left + right) / 2, up(mean), up(low), up(high), left, right, n, said)
+
+
+def _mark(value: float, unit: str) -> str:
+    """What stands at an axis: a round number."""
+    return f"{100 * value:g} %" if unit == SHARE else f"{value:,.10g}"
 
 
 def _about(effect: Row) -> str:

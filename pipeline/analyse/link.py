@@ -118,7 +118,7 @@ def linked_from(client: Client, period: Period, how: How, seed: int, now: dateti
             f"there are no business results before {period.until}. Orders are events (order_placed); what has no "
             "contact is sent to POST /v1/outcomes, or imported"
         )
-    currency = _currency(how.currency, {code: people for code, people, amounts, _ in currencies if amounts})
+    currency = currency_of(how.currency, {code: people for code, people, amounts, _ in currencies if amounts})
     if currency is None:
         return asked.refused(_mixed(how.currency, {code: n for code, n, amounts, _ in currencies if amounts}))
     unsaid = sum(people for code, people, amounts, _ in currencies if amounts and code == "" != currency)
@@ -205,7 +205,7 @@ def _bound(moments: Moments) -> dict[str, Any]:
     return {name: getattr(moments, name) for name in names}
 
 
-def _currency(chosen: str | None, amounts: dict[str, int]) -> str | None:
+def currency_of(chosen: str | None, amounts: dict[str, int]) -> str | None:
     """In which one amounts count; None where that is not clear. An amount without one counts only if all are."""
     said = [code for code in amounts if code]
     if chosen is not None:

@@ -51,10 +51,10 @@ def caveats(found: Sequence[Link], known: Known) -> tuple[str, ...]:
     if known.results_since:
         said.append(f"Business results begin on {known.results_since}, so earlier spend is not whole.")
     if known.without_score:
-        said.append(f"{_people(known.without_score)} who were active have no score by then, and do not count.")
+        said.append(f"{_people(known.without_score)} active then, without a score by then: left out.")
     if known.other_currency:
         said.append(
-            f"{_people(known.other_currency)} with amounts in another currency than {known.currency} are left out."
+            f"{_people(known.other_currency)} with amounts in other currencies than {known.currency}: left out."
         )
     if known.no_currency:
         said.append(f"Amounts without a currency do not count; {known.no_currency:,} people have some.")

@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from pipeline import catalogue
 from pipeline.analyse import main as analyse
-from pipeline.analyse.before_after import Change, Evidence, How, compared
+from pipeline.analyse.before_after import Changed, Evidence, How, compared
 from pipeline.analyse.linking import OUTCOMES, Customers, links
 from pipeline.settings import Settings
 from tests.conftest import Stack
@@ -241,8 +241,8 @@ def test_link_says_of_the_rows_what_arrays_say(
     assert rows["returned"]["notes"]["verdict"] == "less with better experience"
     assert rows["bought"]["notes"]["reason"] == "fewer than 10 customers have none"
     assert said["caveats"][0].startswith("Association, not cause")
-    assert "20 customers who were active have no score by then, and do not count." in said["caveats"]
-    assert "20 customers with amounts in another currency than USD are left out." in said["caveats"]
+    assert "20 customers active then, without a score by then: left out." in said["caveats"]
+    assert "20 customers with amounts in other currencies than USD: left out." in said["caveats"]
     assert not any("is not null" in each for each in said["caveats"])
     drawn = ElementTree.fromstring(picture.read_text())
     points = drawn.findall(".//{http://www.w3.org/2000/svg}circle")
@@ -275,7 +275,7 @@ def test_too_few_customers_are_refused(world: Customers, stack: Stack, capsys: p
 NAMES = [f"change-test-{n}" for n in range(8)]
 START, DAYS = date(1993, 1, 4), 112
 ON = START + timedelta(days=60)
-CHANGES = [Change("change-test-a", NAMES[0], ON), Change("change-test-b", NAMES[1], ON + timedelta(days=100))]
+CHANGES = [Changed("change-test-a", NAMES[0], ON), Changed("change-test-b", NAMES[1], ON + timedelta(days=100))]
 
 
 @pytest.fixture(scope="module")

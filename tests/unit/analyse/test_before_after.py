@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from pipeline.analyse.before_after import (
-    Change,
+    Changed,
     Compared,
     Difference,
     Evidence,
@@ -27,7 +27,7 @@ START = date(2026, 1, 1)
 DAYS = 140
 ON = date(2026, 3, 26)  # day 84: two windows of four weeks before it, and more
 NAMES = tuple(f"place{n}" for n in range(9))
-CHANGE = Change("c1", "place0", ON)
+CHANGE = Changed("c1", "place0", ON)
 HOW = How(until=START + timedelta(days=DAYS))
 
 
@@ -49,7 +49,7 @@ def world(
     return Evidence(NAMES, START, n, total, asked_n=n.sum(axis=2) / 2)
 
 
-def one(evidence: Evidence, *others: Change, how: How = HOW) -> Compared:
+def one(evidence: Evidence, *others: Changed, how: How = HOW) -> Compared:
     (found,) = compared([CHANGE, *others], evidence, how, [CHANGE])
     return found
 
@@ -121,32 +121,32 @@ class TestGrey:
         assert found.before_n > 900
 
     def test_without_any(self) -> None:
-        (found,) = compared([], world(1), HOW, [Change("c2", "elsewhere", ON)])
+        (found,) = compared([], world(1), HOW, [Changed("c2", "elsewhere", ON)])
         assert (found.verdict, found.reason) == ("grey", "there is no evidence of the touchpoint")
 
     def test_before_evidence_began(self) -> None:
-        change = Change("c2", "place0", START + timedelta(days=3))
+        change = Changed("c2", "place0", START + timedelta(days=3))
         (found,) = compared([change], world(1), HOW, [change])
         assert found.verdict == "grey"
 
 
 class TestOthers:
     def test_who_was_changed_as_well_is_none_to_compare_with(self) -> None:
-        near = [Change(f"o{n}", f"place{n}", ON + timedelta(days=10)) for n in range(1, 4)]
+        near = [Changed(f"o{n}", f"place{n}", ON + timedelta(days=10)) for n in range(1, 4)]
         assert one(world(1), *near).others == 5
 
     def test_a_change_long_before_does_not_count(self) -> None:
-        assert one(world(1), Change("o", "place1", ON - timedelta(days=29))).others == 8
+        assert one(world(1), Changed("o", "place1", ON - timedelta(days=29))).others == 8
 
     def test_with_fewer_than_three_the_difference_stands_alone(self) -> None:
-        near = [Change(f"o{n}", f"place{n}", ON) for n in range(1, 7)]
+        near = [Changed(f"o{n}", f"place{n}", ON) for n in range(1, 7)]
         found = one(world(1, effect=8.0), *near)
         assert found.effect == (None, None, None)
         assert found.alone.startswith("fewer than 3 touchpoints")
         assert found.verdict == "better"
 
     def test_another_change_of_the_same_touchpoint_is_counted(self) -> None:
-        assert one(world(1), Change("o", "place0", ON + timedelta(days=3))).also == 1
+        assert one(world(1), Changed("o", "place0", ON + timedelta(days=3))).also == 1
 
     def test_a_new_survey_is_told(self) -> None:
         of_world = world(1)
