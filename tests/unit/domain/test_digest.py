@@ -16,6 +16,7 @@ from pipeline.domain.digest import (
     BadWeek,
     Changed,
     Counts,
+    Did,
     Digest,
     Said,
     Section,
@@ -130,6 +131,25 @@ def test_what_was_changed_is_told_by_touchpoint_and_day() -> None:
     many = [Changed("Chat", FRIDAY, str(n)) for n in range(CHANGES_MAX + 3)]
     told_some = digest(told(changes=many)).sections[-1].sentences
     assert (len(told_some), told_some[-1]) == (CHANGES_MAX + 1, "And 3 more.")
+
+
+def test_what_a_change_did_stands_with_it() -> None:
+    points = Interval(7.25, 3.0, 11.5)
+    changes = [
+        Changed("Chat", date(2026, 11, 17), "Two more agents", Did("grey", reason="too early")),
+        Changed("Login", date(2026, 10, 19), "One field less.", Did("better", points, True, 28, beware="It was low.")),
+        Changed("Door", date(2026, 10, 20), "A bell", Did("no difference", Interval(1.0, -2.0, 4.0), False, 21)),
+    ]
+    assert digest(told(changes=changes)).sections[-1].sentences == [
+        "Chat, since 17 November: Two more agents. What it did is not known: too early.",
+        "Door, since 20 October: A bell. No difference beyond chance: +1.0 points, between -2.0 and +4.0 with 95 %, "
+        "compared with nothing else, in 21 days.",
+        "Login, since 19 October: One field less. Better: +7.2 points, between +3.0 and +11.5 with 95 %, against "
+        "touchpoints that were not changed, in 28 days. It was low.",
+    ]
+    earlier = digest(told(changes=changes[1:])).sections[-1].sentences
+    assert earlier[0].startswith("Nothing is recorded of what was changed in this week")
+    assert len(earlier) == 3
 
 
 def test_what_is_said_whole_is_counted_plainly() -> None:
