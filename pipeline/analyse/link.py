@@ -29,6 +29,7 @@ VERSION = 1
 DAYS = 90  # of results
 ACTIVE_DAYS, RECENT_DAYS = 90, 30
 DAYS_MAX = 366
+BLOCK_ROWS = 65_536
 MISSING_DAYS_MAX = 7  # by which results may begin late, and still count as known
 
 
@@ -193,11 +194,10 @@ def _customers(of: dict[str, Floats]) -> Customers:
 
 def _columns(client: Client, bound: dict[str, Any]) -> dict[str, Floats]:
     """What is known of each customer, an array a figure."""
-    found = client.query(CUSTOMERS, bound, column_oriented=True)
-    columns = found.result_columns or [[] for _ in found.column_names]
-    return {
-        name: np.asarray(column, dtype=np.float64) for name, column in zip(found.column_names, columns, strict=True)
-    }
+    with client.query_column_block_stream(CUSTOMERS, bound, settings={"max_block_size": BLOCK_ROWS}) as blocks:
+        names = blocks.source.column_names
+        read = [[np.asarray(column, dtype=np.float64) for column in block] for block in blocks]
+    return {name: np.concatenate([block[at] for block in read] or [np.empty(0)]) for at, name in enumerate(names)}
 
 
 def _bound(moments: Moments) -> dict[str, Any]:

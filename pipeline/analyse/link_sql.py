@@ -1,4 +1,7 @@
-"""What `link` asks ClickHouse. Moments are bound as ms since 1970."""
+"""What `link` asks ClickHouse. Moments are bound as ms since 1970.
+
+Sums and means are rounded, and people in their order, so that the same rows give the same figures.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,17 @@ WITH
 SELECT
     ifNull(s.score, nan) AS score,
     (toUnixTimestamp64Milli(landmark) - toUnixTimestamp64Milli(p.first_seen)) / 86400000 AS tenure_days,
-    ifNull(r.spend, 0) AS spend,
-    ifNull(r.net_after, 0) AS net_after,
+    round(ifNull(r.spend, 0), 6) AS spend,
+    round(ifNull(r.net_after, 0), 6) AS net_after,
     r.bought_after AS bought_after,
     r.returned_after AS returned_after,
     r.churned_after AS churned_after,
-    p.recent AS recent,
+    round(p.recent, 6) AS recent,
     ifNull(s.score_before, nan) AS score_before,
     ifNull(s.score_between, nan) AS score_between,
     (toUnixTimestamp64Milli(control) - toUnixTimestamp64Milli(p.first_seen)) / 86400000 AS control_tenure_days,
-    ifNull(r.control_spend, 0) AS control_spend,
-    ifNull(r.net_control, 0) AS net_control,
+    round(ifNull(r.control_spend, 0), 6) AS control_spend,
+    round(ifNull(r.net_control, 0), 6) AS net_control,
     r.bought_control AS bought_control,
     r.returned_control AS returned_control,
     r.elsewhere AS elsewhere

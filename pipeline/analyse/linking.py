@@ -31,10 +31,10 @@ import numpy.typing as npt
 import statsmodels.api as sm
 from scipy import stats
 
+from pipeline.analyse import PEOPLE_MIN
 from pipeline.domain.intervals import UNKNOWN, Interval, proportion
 
 CUSTOMERS_MIN = 50  # with fewer, nothing is said
-CASES_MIN = 10  # with and without an outcome, and in a band: no smaller group is shown
 BAND_POINTS = 10
 PER_POINTS = 10.0  # of the score, that an effect is of
 
@@ -148,8 +148,8 @@ def _link(customers: Customers, there: npt.NDArray[np.bool_], outcome: Outcome) 
 def _unfit(result: Floats, outcome: Outcome) -> str:
     """Why nothing can be said of a result; '' where something can."""
     some = int(np.count_nonzero(result))
-    if some < CASES_MIN or (not outcome.amount and len(result) - some < CASES_MIN):
-        return f"fewer than {CASES_MIN} customers {'have one' if some < CASES_MIN else 'have none'}"
+    if some < PEOPLE_MIN or (not outcome.amount and len(result) - some < PEOPLE_MIN):
+        return f"fewer than {PEOPLE_MIN} customers {'have one' if some < PEOPLE_MIN else 'have none'}"
     return "all have the same" if np.ptp(result) == 0 else ""
 
 
@@ -208,7 +208,7 @@ def bands(score: Floats, result: Floats, outcome: Outcome) -> list[Band]:
     begin = n = 0
     for end, count in enumerate(counts.tolist(), 1):
         n += count
-        if n >= CASES_MIN:
+        if n >= PEOPLE_MIN:
             found.append((begin, end))
             begin, n = end, 0
     if found and begin < len(counts):  # what is left over at the top
