@@ -31,13 +31,13 @@ MEANINGS = dict(
 )
 COLUMNS = (
     shown.label("Driver"),
-    shown.estimate("Share of what is explained", "share", shown.PERCENT),
+    shown.estimate("Share", "share", shown.PERCENT),
     shown.figure("Johnson", "weight", shown.PERCENT),
     shown.estimate("Doing", "performance"),
-    shown.estimate("10 points go with", "coefficient"),
-    shown.figure("n", "n", shown.COUNT),
+    shown.estimate("10 points: +", "coefficient"),
+    shown.note("> chance", "found"),
     shown.figure("VIF", "vif"),
-    shown.note("Beyond chance", "found"),
+    shown.figure("n", "n", shown.COUNT),
     shown.note("What follows", "quadrant"),
 )
 
@@ -192,7 +192,7 @@ class Look:
         if len(drivers) < 2:
             return Asked(of, drivers, np.empty((0, 1 + len(drivers))), refused=warned.too_few_drivers(of))
         values = reading.table(self._client, self._period, of, drivers, by_dimension)
-        return enough(of, drivers, values, bool(wanted) or by_dimension, self.name)
+        return enough(of, drivers, values, bool(wanted) and not by_dimension, self.name)
 
 
 def enough(
@@ -203,7 +203,7 @@ def enough(
     `all_of_them`: somebody asked for these, so none is left out for too few people.
     """
     counts = driving.pairs(values)
-    vary = driving.varying(values) if len(values) else np.zeros(len(drivers) + 1, bool)
+    vary = driving.varying(values)
     even = tuple(each for n, each in enumerate(drivers, 1) if not vary[n] and counts[n, n])
     candidates = [0, *(n for n in range(1, len(drivers) + 1) if vary[n] or not counts[n, n])]
     enough_in = driving.usable(counts[np.ix_(candidates, candidates)])

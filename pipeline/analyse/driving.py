@@ -91,8 +91,10 @@ def usable(counts: NDArray[np.int64]) -> list[int]:
 
 def varying(values: Array) -> NDArray[np.bool_]:
     """Which columns have more than one value."""
-    found: NDArray[np.bool_] = np.nanmax(values, axis=0) - np.nanmin(values, axis=0) > 1e-9
-    return found
+    known = ~np.isnan(values)
+    high = np.max(values, axis=0, initial=-np.inf, where=known)
+    low = np.min(values, axis=0, initial=np.inf, where=known)
+    return np.asarray(high - low > 1e-9)
 
 
 def study(values: Array, sampling: Sampling, advance: Callable[[int], None] = lambda people: None) -> Study:

@@ -20,7 +20,7 @@ from clickhouse_connect.driver.client import Client
 from pipeline import cli
 from pipeline.store import rows
 from tests.conftest import Stack
-from tests.integration.stored import asked, put
+from tests.integration.stored import asked, put, score
 
 from ..unit.store.records import entry
 
@@ -114,9 +114,9 @@ def drivers_world(month: Month, name: str, effects: dict[str, float], people: in
         scores = {each: float(np.clip(60 + 12 * rng.normal(), 0, 100)) for each in effects}
         overall = 40 + sum(effect * (scores[each] - 60) for each, effect in effects.items()) + 8 * rng.normal()
         missed = rng.integers(len(effects) + 1)
-        for at, (touchpoint, score) in enumerate(scores.items()):
+        for at, (touchpoint, ease) in enumerate(scores.items()):
             if at != missed:
-                found.append(evidence(person, month.at(1 + at), touchpoint, score))
+                found.append(evidence(person, month.at(1 + at), touchpoint, ease))
         found.append(recommendation(person, month.at(6), float(np.clip(overall, 0, 100))))
     return found
 
@@ -237,10 +237,54 @@ class TestDrivers:
         ]
 
 
+class TestSegments:
+    def test_a_planted_segment_is_found_and_the_small_one_is_not_shown(
+        self, client: Client, analyse: Any, month: Month
+    ) -> None:
+        rng = np.random.default_rng(4)
+        name, world = f"g{month.start:%m%d}", []
+        for n in range(209):
+            store = "Bern" if n < 100 else "Basel" if n < 200 else "Chur"  # 9 people
+            person = f"customer:{name}-{n}"
+            ease = float(np.clip((50 if store == "Bern" else 65) + 10 * rng.normal(), 0, 100))
+            world.append(evidence(person, month.at(1), "checkout", ease, details={"store": store}))
+            if n % 2:
+                world.append(entry_without_evidence(person, month.at(2), "phone"))
+        put(client, rows.INTERACTIONS, *world)
+        status, printed = analyse("segments", *month.arguments)
+        assert status == 0, printed
+        assert "Chur" not in printed
+        assert "fewer than 10 people: store 1." in printed
+        sql = (
+            "SELECT segment, n, verdict FROM segments WHERE of = 'overall' AND trait = {trait:String} ORDER BY segment"
+        )
+        assert asked(client, sql, trait="store") == [("Basel", 100, "better"), ("Bern", 100, "worse")]
+        mixes = asked(client, sql, trait="channels")
+        assert [(segment, n) for segment, n, _ in mixes] == [("phone + web", 104), ("web", 105)]
+        assert {verdict for *_, verdict in mixes} == {"no difference beyond chance"}
+        found = asked(client, "SELECT mean, difference FROM segments WHERE segment = 'Bern'")
+        eases = np.array([(w["evidence"]["ease"], w["details"].get("store", "")) for w in world if w["details"]])
+        own = eases[:, 0][eases[:, 1] == "Bern"].astype(float)
+        others = eases[:, 0][eases[:, 1] != "Bern"].astype(float)
+        assert found == [(pytest.approx(own.mean(), abs=1e-5), pytest.approx(own.mean() - others.mean(), abs=1e-5))]
+
+    def test_nobody_is_refused_and_words_of_people_too(self, analyse: Any, month: Month) -> None:
+        status, printed = analyse("segments", *month.arguments)
+        assert status == 1
+        assert "No segment by known, channels, store" in printed
+        status, printed = analyse("segments", *month.arguments, "--by", "comment")
+        assert status == 1
+        assert "what people wrote" in printed
+
+
+def entry_without_evidence(person: str, at: int, channel: str) -> dict[str, Any]:
+    """Something that says nothing of how it was."""
+    nothing = {"effectiveness": None, "ease": None, "emotion": None}
+    return evidence(person, at, "call_queue", 0, channel=channel, evidence=nothing, evidence_kind="")
+
+
 def scored(person: str, at: int, overall: float) -> dict[str, Any]:
     """A person's scores on the day."""
-    from tests.integration.stored import score
-
     return score(person, at // DAY, ease=overall) | {"overall": overall, "overall_n": 2}
 
 

@@ -125,3 +125,10 @@ def test_pairs_are_counted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_share_of_one_is_no_share() -> None:
     with pytest.raises(ValueError, match="1 drivers"):
         driving.study(world(100, [0.5]), Sampling(1))
+
+
+def test_what_nobody_knows_does_not_vary() -> None:
+    values = world(30, [0.5, 0.5])
+    values[:, 1], values[:, 2] = np.nan, 5.0
+    assert driving.varying(values).tolist() == [True, False, False]
+    assert driving.varying(np.empty((0, 2))).tolist() == [False, False]
