@@ -36,7 +36,11 @@ async def test_it_is_recorded_masked_and_under_a_pseudonym(serving: Serving) -> 
     (audited,) = serving.ledger.audit
     told = {name: audited[name] for name in ("actor", "action", "order_id", "outcome", "reason", "subjects")}
     assert told == {
-        "actor": "key:admin", "action": "change", "order_id": "c-1", "outcome": "recorded", "subjects": [],
+        "actor": "key:admin",
+        "action": "change",
+        "order_id": "c-1",
+        "outcome": "recorded",
+        "subjects": [],
         "reason": kept["what"],
     }
 
