@@ -98,7 +98,7 @@ def run(settings: Settings, options: argparse.Namespace) -> Result:
 
 def linked_from(client: Client, period: Period, how: How, seed: int, now: datetime) -> Result:
     """The analysis of what a client's ClickHouse has. Raises the driver's errors, CannotAnalyse."""
-    asked = _Asked(source.definition(client), period, how, seed)
+    asked = Asked(source.definition(client), period, how, seed)
     days = (period.until - period.since).days
     if days > DAYS_MAX:
         raise CannotAnalyse(f"results of {days} days are too many: choose at most {DAYS_MAX}")
@@ -125,11 +125,11 @@ def linked_from(client: Client, period: Period, how: How, seed: int, now: dateti
     unsaid = sum(people for code, people, amounts, _ in currencies if amounts and code == "" != currency)
     asked = replace(asked, currency=currency)
     columns = _columns(client, {**_bound(moments), "currency": currency, "definition": asked.definition})
-    return _analysed(asked, columns, moments, min(first for *_, first in currencies), unsaid)
+    return analysed(asked, columns, moments, min(first for *_, first in currencies), unsaid)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """What a result says of how it was made."""
 
     definition: int
@@ -151,7 +151,7 @@ class _Asked:
         return self.result(0, refused=why)
 
 
-def _analysed(asked: _Asked, columns: dict[str, Floats], moments: Moments, first: int, unsaid: int) -> Result:
+def analysed(asked: Asked, columns: dict[str, Floats], moments: Moments, first: int, unsaid: int) -> Result:
     """From arrays to a result. Pure. `first`: when the first business result was, ms since 1970; `unsaid`: how many
     people have amounts of which no currency is said, and which do not count."""
     here = columns.pop("elsewhere") == 0
@@ -163,8 +163,8 @@ def _analysed(asked: _Asked, columns: dict[str, Floats], moments: Moments, first
     try:
         found = links(customers)
     except TooFew as error:
-        active = f" of {len(customers.score):,} who were active" if len(customers.score) else ""
-        return asked.refused(f"{error}{active}. Choose more --active-days, or a later --from")
+        active = f"active: {len(customers.score):,}"
+        return asked.refused(f"{error} ({active}). Choose more --active-days, or another --from")
     known = link_rows.Known(
         landmark=asked.period.since,
         days=(asked.period.until - asked.period.since).days,
