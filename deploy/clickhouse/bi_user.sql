@@ -57,6 +57,7 @@ GRANT SELECT ON throughline.customer_by_definition TO bi;
 GRANT SELECT ON throughline.analyses_newest TO bi;
 GRANT SELECT ON throughline.drivers TO bi;
 GRANT SELECT ON throughline.segments TO bi;
+GRANT SELECT ON throughline.paths TO bi;
 
 ALTER TABLE throughline.touchpoint_dots MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_hourly MODIFY SQL SECURITY DEFINER DEFINER = throughline;
@@ -92,3 +93,4 @@ ALTER TABLE throughline.customer_by_definition MODIFY SQL SECURITY DEFINER DEFIN
 ALTER TABLE throughline.analyses_newest MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.drivers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.segments MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.paths MODIFY SQL SECURITY DEFINER DEFINER = throughline;

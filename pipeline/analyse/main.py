@@ -21,7 +21,9 @@ SEED = 1
 SEED_MAX = 2**32 - 1  # fits every column and generator
 
 #: Command → its module.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "paths": "pipeline.analyse.paths",
+}
 
 
 class Analysis(Protocol):
