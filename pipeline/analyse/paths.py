@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 KIND, VERSION = "paths", 1
 SUMMARY = "how people really go: frequent paths, where they end, what is done twice, changes of channel, the design"
 HOURS_MAX = 24 * 365
-SECTIONS = {
+PARTS = {
     "kept": "kept to the design",
     "completed": "came to the end",
     "step": "at a step",
@@ -54,7 +54,7 @@ def _cost(row: Row) -> str:
 
 
 COLUMNS = (
-    shown.Column("What", lambda row: SECTIONS.get(row.notes.get("section", ""), ""), right=False),
+    shown.Column("What", lambda row: PARTS.get(row.notes.get("part", ""), ""), right=False),
     shown.label("Who"),
     shown.figure("People", "people", shown.COUNT),
     shown.figure("Of", "of", shown.COUNT),

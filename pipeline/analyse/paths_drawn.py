@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.analyse.result import Result, Row
+from pipeline.analyse.templating import environment
 from pipeline.serve import said
 from pipeline.serve.drawing import BOLD_W, Text, cut, lanes
 from pipeline.serve.mermaid import escaped
@@ -137,21 +135,10 @@ def mermaid(found: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def environment() -> Environment:
-    """Templates of this package, in which everything is escaped."""
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def _journey(rows: Sequence[Row]) -> Journey:
     of: dict[str, list[Row]] = {}
     for row in rows:
-        of.setdefault(row.notes.get("section", ""), []).append(row)
+        of.setdefault(row.notes.get("part", ""), []).append(row)
     by_step = {kind: {row.notes.get("step", ""): row for row in of.get(kind, [])} for kind in ("dropped", "again")}
     steps = sorted(of.get("step", []), key=lambda row: int(row.notes.get("step_number") or 0))
     named = rows[0].notes

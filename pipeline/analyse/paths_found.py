@@ -95,9 +95,9 @@ def _journey(of: Counts, number: int, journey: Journey) -> Iterator[Row]:
         return
     names, place = [step.name for step in journey.steps], {"journey": journey.id, "journey_name": journey.name}
 
-    def row(section: str, item: str, label: str, k: int, n: int, told: Mapping[str, str] = NOTHING) -> Row:
-        notes = {"section": section, **place, **told}
-        return Row(f"{section}:{journey.id}:{item}", f"{journey.name}: {label}", _figures(k, n), notes)
+    def row(part: str, item: str, label: str, k: int, n: int, told: Mapping[str, str] = NOTHING) -> Row:
+        notes = {"part": part, **place, **told}
+        return Row(f"{part}:{journey.id}:{item}", f"{journey.name}: {label}", _figures(k, n), notes)
 
     times = {key[2]: count.people for key, count in of.items() if key[:2] == (Fact.TIME, number)}
     completed = sum(people for (_, ended), people in fits.items() if ended)
@@ -143,7 +143,7 @@ def _switches(of: Counts, plan: Plan) -> Iterator[Row]:
         names = [_channel(plan, start), _channel(plan, to)]
         figures = _figures(soon, count.people, count.times, median_s(times)) if _tellable(soon) else {}
         figures = {**figures, "switched": float(count.people), "times": float(count.times)}
-        told = {"section": "switch", "from": plan.channels[start - 1], "to": plan.channels[to - 1]}
+        told = {"part": "switch", "from": plan.channels[start - 1], "to": plan.channels[to - 1]}
         yield Row(f"switch:{told['from']}>{told['to']}", ARROW.join(names).capitalize(), figures, told)
 
 
@@ -159,7 +159,7 @@ def _contacts(of: Counts, plan: Plan, costs: ContactCosts | None) -> Iterator[Ro
             "handled": float(count.handled),
             "handle_s": count.handle_s if count.handled else None,
         }
-        told = {"section": "contact", "from": channels[0], "to": channels[1], "issue": issues[issue], "after": before}
+        told = {"part": "contact", "from": channels[0], "to": channels[1], "issue": issues[issue], "after": before}
         if costs is not None and channels[1] in costs.channels:
             figures["cost"] = round(count.times * costs.channels[channels[1]], 2)
             told["currency"] = costs.currency
@@ -172,7 +172,7 @@ def _windows(of: Counts, plan: Plan) -> Iterator[Row]:
     for places, count in _most(of, (Fact.WINDOW,), WINDOWS_MAX):
         item = ">".join(map(str, places))
         figures = _figures(count.people, everyone, count.times)
-        yield Row(f"window:{item}", _way(places, plan.touchpoints), figures, {"section": "window"})
+        yield Row(f"window:{item}", _way(places, plan.touchpoints), figures, {"part": "window"})
 
 
 def _most(of: Counts, kind: tuple[int, ...], most: int) -> list[tuple[tuple[int, ...], Count]]:

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW paths AS
 SELECT
     r.position AS position,
-    r.notes['section'] AS section,
+    r.notes['part'] AS part,
     r.notes['journey_name'] AS journey,
     r.label AS name,
     toUInt64(ifNull(r.figures['people'], 0)) AS n,
@@ -35,7 +35,7 @@ COMMENT 'How people really go: paths through journeys, where they end, what is d
 
 ALTER TABLE paths
     COMMENT COLUMN position 'from 1 on',
-    COMMENT COLUMN section 'kept (never left the design), completed, step, dropped (ended there), again (came again), move, path, switch (of channel), contact (soon after a switch), window (touchpoints in a row): choose one',
+    COMMENT COLUMN part 'kept (never left the design), completed, step, dropped (ended there), again (came again), move, path, switch (of channel), contact (soon after a switch), window (touchpoints in a row): choose one',
     COMMENT COLUMN journey 'its name; empty: of no journey',
     COMMENT COLUMN name 'for people',
     COMMENT COLUMN n 'people who did it; of switches those who did so soon',

@@ -298,7 +298,7 @@ def test_a_planted_world_is_found_and_few_people_are_in_no_line(client: Client) 
     skipped = of["move:buy:find>pay"]
     assert (skipped.figures["people"], skipped.notes["design"]) == (15, "no")
     assert skipped.notes["what"] == "goes from “Finds it” to “Orders and pays” without “Makes up her mind”"
-    (contact,) = [row for row in found.rows if row.notes["section"] == "contact"]
+    (contact,) = [row for row in found.rows if row.notes["part"] == "contact"]
     assert contact.label == "Help pages (web) → phone, about Delivery"
     assert (contact.figures["times"], contact.figures["handle_s"], contact.figures["cost"]) == (12, 3600, 12 * 7.5)
     switch = of["switch:web>phone"]
@@ -313,7 +313,7 @@ def test_what_is_kept_is_what_the_view_shows(client: Client) -> None:
     found = analysed(client)
     keeping.keep(client, found, BEGAN)
     assert keeping.newest(client, "paths") == found
-    sql = "SELECT n, of_n, share, cost, currency, issue, after FROM paths WHERE section = 'contact'"
+    sql = "SELECT n, of_n, share, cost, currency, issue, after FROM paths WHERE part = 'contact'"
     assert asked(client, sql) == [(12, 12, 1.0, 90.0, "USD", "Delivery", "Help pages")]
 
 
