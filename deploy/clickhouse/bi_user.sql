@@ -46,6 +46,8 @@ GRANT SELECT ON throughline.queue_now TO bi;
 GRANT SELECT ON throughline.answers TO bi;
 GRANT SELECT ON throughline.complaint_times TO bi;
 GRANT SELECT ON throughline.alerts_open TO bi;
+GRANT SELECT ON throughline.business_results TO bi;
+GRANT SELECT ON throughline.changes_current TO bi;
 GRANT SELECT ON throughline.ledger TO bi;
 GRANT SELECT ON throughline.rejections TO bi;
 GRANT SELECT ON throughline.arrivals TO bi;
@@ -82,6 +84,8 @@ ALTER TABLE throughline.queue_now MODIFY SQL SECURITY DEFINER DEFINER = throughl
 ALTER TABLE throughline.answers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.complaint_times MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.alerts_open MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.business_results MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.changes_current MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.ledger MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.rejections MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.arrivals MODIFY SQL SECURITY DEFINER DEFINER = throughline;

@@ -76,6 +76,12 @@ TABLES = (
     CONTACTS,
     COMPLAINTS,
     Table(
+        "outcomes",
+        "business result",
+        "identifier IN {ids:Array(String)}",
+        {"source": "String", "outcome_id": "String"},
+    ),
+    Table(
         "alerts",
         "alert",
         "hasAny([subject, person, identifier], {ids:Array(String)})",
@@ -98,6 +104,7 @@ IMPERSONAL = frozenset(
         "catalogue_settings",
         "catalogue_steps",
         "catalogue_touchpoints",
+        "changes",
         "contact_types",
         "definitions",
         "erased_rows",

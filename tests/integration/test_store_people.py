@@ -155,7 +155,7 @@ def person_views(client: Client) -> list[str]:
 
 
 def lately(world: World, who: str) -> None:
-    """Something of which every view that has persons says something: a contact, an answer, a complaint, a score."""
+    """Something of which every view that has persons says something: a contact, an answer, an order, a complaint, a score."""
     ago = int(time.time() * 1000) - START - 3_600_000
     seen = {"evidence": {"effectiveness": 0.0, "ease": 50.0, "emotion": 25.0}, "evidence_kind": "observed"}
     contact = {"contact": "contact", "queue_outcome": "answered", "issue": "parcel", "details": {"queue": "q"}}
@@ -163,6 +163,7 @@ def lately(world: World, who: str) -> None:
     world.happened(who, "call", ago, "c", type="call_ended", channel="phone", **seen, **contact)
     world.happened(who, "step", ago, "c", touchpoint="site_search")
     world.happened(who, "answer", ago + 1, "c", type="survey_answered", answer=answer, **seen)
+    world.happened(who, "order", ago + 1, "c", type="order_placed")
     world.happened(who, "complaint", ago + 2, "c", type="complaint_opened", issue="parcel")
     world.scored(who)
 
