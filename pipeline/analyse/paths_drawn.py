@@ -17,8 +17,8 @@ from pipeline.serve import said
 from pipeline.serve.drawing import BOLD_W, Text, cut, lanes
 from pipeline.serve.mermaid import escaped
 
-BOX_W, BOX_H, STEP_H, PAD = 272, 54, 88, 10
-LANE_W, LANES_X = 30, 14
+BOX_W, BOX_H, STEP_H, PAD = 272, 54, 90, 10
+LANE_W, LANES_X = 34, 14
 WAYS_MAX = 7  # of those that skip or go back; all are in the table
 LABEL_W = 44
 
@@ -164,7 +164,7 @@ def _told(step: Step) -> list[str]:
     if step.dropped is not None:
         found.append(f"{said.percent(step.dropped.figures.get('share'))} end here")
     if step.again is not None:
-        found.append(f"{said.percent(step.again.figures.get('share'))} come again")
+        found.append(f"{said.percent(step.again.figures.get('share'))} again")
     return found
 
 
@@ -173,12 +173,12 @@ def _box(journey: Journey, step: Step, n: int) -> Box:
     began = journey.moves.get(("", step.id))
     texts = [
         Text(PAD, y + 21, cut(f"{n + 1}  {step.name}", BOX_W - 2 * PAD, 14, BOLD_W), "name"),
-        Text(PAD, y + 40, told[1], "small"),
+        Text(PAD, y + 40, told[1].replace(" people, ", " · "), "small"),
     ]
     if began is not None and began.notes.get("design") == "no":
         texts.append(Text(BOX_W - PAD, y + 40, f"{_people(began):,} began here", "off"))
         told.append(f"{_people(began):,} began here, which the design does not say")
-    below = ", ".join(told[2 : 2 + (step.dropped is not None) + (step.again is not None)])
+    below = " · ".join(told[2 : 2 + (step.dropped is not None) + (step.again is not None)])
     if below:
         texts.append(Text(BOX_W - PAD, y + BOX_H + 17, below, "lost"))
     return Box(y, round(BOX_W * (step.here.figures.get("share") or 0.0), 1), "\n".join(told), texts)

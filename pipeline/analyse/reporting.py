@@ -1,7 +1,7 @@
 """What a report says, composed from results alone: in plain words, with n, intervals and what to beware of. Pure.
 
-For people who never open a dashboard: the first part says what to do, the others why. A kind of analysis that nobody has
-run, that is of another time, or that was refused is said as such, and what would help. Nothing here is a cause: the
+For people who never open a dashboard: the first part says what to do, the others why. A kind of analysis that nobody
+has run, that is of another time, or that was refused is said as such, and what would help. Nothing here is a cause: the
 words are those of association, but where a change was compared with what was not changed.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from pipeline.analyse import paths_drawn
 from pipeline.analyse.paths_drawn import Picture
@@ -38,7 +39,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that a report is made of. `results`: of each kind the newest; `others`: kinds whose newest is of another time."""
+    """All that a report is made of. `results`: the newest of each kind; `others`: those that are of another time."""
 
     on: date
     results: Mapping[str, Result]
@@ -123,7 +124,9 @@ def made_of(result: Result, of: str = "people") -> str:
 def _first(found: Found) -> Part:
     """At most so many things to do: drivers that carry much and do badly, what is red, calls, losses, fixes."""
     lines = [*_improve(found), *_red(found), *_calls(found), *_losses(found), *_again(found)][:ACTIONS_MAX]
-    nothing = "" if lines else "Nothing stands out beyond chance in what was analysed. The parts below say what was not."
+    nothing = (
+        "" if lines else "Nothing stands out beyond chance in what was analysed. The parts below say what was not."
+    )
     return Part("first", "What to do first", lines=lines, missing=nothing)
 
 
@@ -141,7 +144,10 @@ def _improve(found: Found) -> list[Line]:
 def _red(found: Found) -> list[Line]:
     told = {row.item for row in _rows(found, "drivers") if row.notes.get("quadrant") == FIRST}
     dots = [each for each in found.dots or () if each.dot == "red" and each.touchpoint not in told]
-    return [Line(f"{each.name} is red", f"{each.reason} {_doing(each.owner, each.when_red)}", "red") for each in dots[:2]]
+    return [
+        Line(f"{each.name} is red", f"{_sentence(each.reason)} {_doing(each.owner, each.when_red)}", "red")
+        for each in dots[:2]
+    ]
 
 
 def _calls(found: Found) -> list[Line]:
@@ -186,15 +192,17 @@ def _drivers(found: Found) -> Part:
     for row in result.rows[:BARS_MAX]:
         chance = ["may be chance"] if row.notes.get("found") == "no" else []
         doing = f"does {_between(row, 'performance', said.score)} of 100"
-        detail = [doing, f"n {row.figures.get('n') or 0:,.0f}", *chance, row.notes.get("quadrant", "")]
-        bars.append(_bar(row, "share", top, said.percent, detail, "first" if row.notes.get("quadrant") == FIRST else ""))
+        detail = [doing, f"n {_count(row, 'n')}", *chance, row.notes.get("quadrant", "")]
+        bars.append(
+            _bar(row, "share", top, said.percent, detail, "first" if row.notes.get("quadrant") == FIRST else "")
+        )
     axis = f"Share of what is explained, 0 to {said.percent(top)}; the thin line is where it lies with 95 %"
     return Part("drivers", title, lead, bars, axis, beware=result.caveats, made=made_of(result))
 
 
 def _hurts(found: Found) -> Part:
     lines = [
-        Line(f"{each.name} is {each.dot}", f"{each.reason} {_doing(each.owner, each.when_red)}", each.dot)
+        Line(f"{each.name} is {each.dot}", f"{_sentence(each.reason)} {_doing(each.owner, each.when_red)}", each.dot)
         for each in (found.dots or ())[:LINES_MAX]
     ]
     lead = [] if found.dots is None else ["Touchpoints that are not green now; whose they are stands beside them."]
@@ -204,7 +212,7 @@ def _hurts(found: Found) -> Part:
     worse = [row for row in (result.rows if result else ()) if row.notes.get("verdict") == "worse"]
     for row in worse[:LINES_MAX]:
         by = _between(row, "difference", _points)
-        text = f"{_between(row, 'mean', said.score)} of 100, {by} against all others; n {row.figures.get('n') or 0:,.0f}."
+        text = f"{_between(row, 'mean', said.score)} of 100, {by} against all others; n {_count(row, 'n')}."
         lines.append(Line(f"Worse than others: {row.label}", text, "worse"))
     if result is not None and not missing and not worse:
         lead.append("No segment of people fares worse than the others beyond chance.")
@@ -225,11 +233,11 @@ def _worth(found: Found) -> Part:
     for row in effects:
         unit, verdict = row.notes.get("unit", ""), row.notes.get("verdict", "")
         if row.notes.get("reason") or row.figures.get("effect") is None:
-            lines.append(Line(row.label, row.notes.get("reason", "nobody can say."), "grey"))
+            lines.append(Line(row.label, _sentence(row.notes.get("reason") or "nobody can say"), "grey"))
             continue
-        effect = _between(row, "effect", lambda value, unit=unit: _amount(value, unit, signed=True))
+        effect = _between(row, "effect", partial(_amount, unit=unit, signed=True))
         mean = _amount(row.figures.get("mean"), unit)
-        text = f"{effect}, where the mean is {mean}: {verdict}. n {row.figures.get('n') or 0:,.0f}."
+        text = f"{effect}, where the mean is {mean}: {verdict}. n {_count(row, 'n')}."
         if row.notes.get("control") == "fails":
             text += " The negative control fails: at most a part of this is an effect."
         kind = {"more with better experience": "better", "less with better experience": "worse"}.get(verdict, "grey")
@@ -246,10 +254,7 @@ def _bands(result: Result) -> tuple[list[Bar], str]:
         return [], ""
     unit = bands[0].notes.get("unit", "")
     top = max(row.figures.get("mean_high") or row.figures.get("mean") or 0.0 for row in bands) or 1.0
-    bars = [
-        _bar(row, "mean", top, lambda value: _amount(value, unit), [f"n {row.figures.get('n') or 0:,.0f}"])
-        for row in bands
-    ]
+    bars = [_bar(row, "mean", top, partial(_amount, unit=unit), [f"n {_count(row, 'n')}"]) for row in bands]
     return bars, f"Mean per customer by their score before, 0 to {_amount(top, unit)}; nothing is held constant here"
 
 
@@ -263,14 +268,20 @@ def _ways(found: Found) -> Part:
     lines = []
     for journey in journeys:
         kept, ended = journey.kept, journey.completed
-        parts = [f"{_between(row, 'share', said.percent)} {what}" for row, what in ((kept, "never left the design"), (ended, "came to the end")) if row]
+        parts = [
+            f"{_between(row, 'share', said.percent)} {what}"
+            for row, what in ((kept, "never left the design"), (ended, "came to the end"))
+            if row
+        ]
         off = [row for row in journey.moves.values() if row.notes.get("design") == "no"]
         off.sort(key=lambda row: -(row.figures.get("people") or 0.0))
-        parts += [f"{row.figures.get('people') or 0:,.0f} {_past(row.notes.get('what', ''))}" for row in off[:WAYS_MAX]]
+        parts += [f"{_count(row, 'people')} {_past(row.notes.get('what', ''))}" for row in off[:WAYS_MAX]]
         lines.append(Line(journey.name, f"Of {journey.people:,} people {'; '.join(parts)}.", ""))
-    lines += [Line("Within the hour", _contact(found, row), "") for row in _lines_of(found, "contact")[:WAYS_MAX]]
+    for row in _lines_of(found, "contact")[:WAYS_MAX]:
+        lines.append(Line(f"{row.notes.get('issue', '')}, after {row.notes.get('after', '')}", _contact(found, row)))
     for row in _lines_of(found, "switch")[:WAYS_MAX]:
-        text = f"{row.figures.get('switched') or 0:,.0f} people changed so; half within {said.duration(row.figures.get('median_s'))}."
+        half = said.duration(row.figures.get("median_s"))
+        text = f"{_count(row, 'switched')} people changed so; half within {half}."
         lines.append(Line(row.label, text))
     pictures = [paths_drawn.picture(each) for each in journeys]
     return Part("ways", title, lead, lines=lines, pictures=pictures, beware=result.caveats, made=made_of(result))
@@ -292,13 +303,13 @@ def _fixes(found: Found) -> Part:
 def _effect(found: Found, row: Row) -> str:
     """What was changed, and what came of it."""
     what = found.changed.get(row.item, "")
-    parts = [f"{row.notes.get('changed_on', '')}: {what}".rstrip(": ") + "."]
+    parts = [_sentence(f"{row.notes.get('changed_on', '')}: {what}".rstrip(": "))]
     if row.figures.get("difference") is not None:
         before, after = (said.score(row.figures.get(each)) for each in ("before", "after"))
-        sizes = " and ".join(f"{row.figures.get(each) or 0:,.0f}" for each in ("before_n", "after_n"))
+        sizes = " and ".join(f"{_count(row, each)}" for each in ("before_n", "after_n"))
         parts.append(f"Score {before} before, {after} after: {_between(row, 'difference', _points)}, n {sizes}.")
     if row.figures.get("effect") is not None:
-        others = f"{row.figures.get('others') or 0:,.0f} touchpoints that were not changed"
+        others = f"{_count(row, 'others')} touchpoints that were not changed"
         parts.append(f"Beyond what {others} did: {_between(row, 'effect', _points)}.")
     return " ".join(each for each in (*parts, row.notes.get("reason", ""), row.notes.get("caveats", "")) if each)
 
@@ -309,8 +320,8 @@ def _contact(found: Found, row: Row) -> str:
     within = "the hour" if soon == "60" else f"{soon} minutes"
     channels = row.notes.get("from", "").replace("_", " "), row.notes.get("to", "").replace("_", " ")
     text = (
-        f"{_of(row)} were at {row.notes.get('after', '')} ({channels[0]}) and contacted us ({channels[1]}) within {within}, "
-        f"{row.figures.get('times') or 0:,.0f} times, about {row.notes.get('issue', '')}"
+        f"{_count(row, 'people')} people were at {row.notes.get('after', '')} ({channels[0]}) and contacted us "
+        f"({channels[1]}) within {within}, {_count(row, 'times')} times, about {row.notes.get('issue', '')}"
     )
     handled, seconds, cost = (row.figures.get(each) for each in ("handled", "handle_s", "cost"))
     if handled and seconds is not None:
@@ -352,13 +363,26 @@ def _bar(row: Row, name: str, top: float, words: Words, detail: Sequence[str], k
 
 
 def _between(row: Row, name: str, words: Words) -> str:
-    """A figure and its interval: 34 % (28 % to 40 %)."""
+    """A figure and its interval, the unit once in each: 34 % (28 to 40 %)."""
     value, low, high = (row.figures.get(each) for each in (name, f"{name}_low", f"{name}_high"))
-    return words(value) if low is None or high is None else f"{words(value)} ({words(low)} to {words(high)})"
+    if low is None or high is None:
+        return words(value)
+    begins, _, unit = words(low).partition(" ")
+    ends = words(high)
+    return f"{words(value)} ({begins if ends.endswith(unit) else words(low)} to {ends})"
+
+
+def _sentence(text: str) -> str:
+    """It begins and ends as one does."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
+
+
+def _count(row: Row, name: str) -> str:
+    return f"{row.figures.get(name) or 0:,.0f}"
 
 
 def _of(row: Row) -> str:
-    return f"{row.figures.get('people') or 0:,.0f} of {row.figures.get('of') or 0:,.0f} people"
+    return f"{_count(row, 'people')} of {_count(row, 'of')} people"
 
 
 def _points(value: float | None) -> str:
