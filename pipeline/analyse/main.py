@@ -18,10 +18,13 @@ from pipeline.settings import Settings
 
 DONE, REFUSED = 0, 1
 SEED = 1
+WIDTH_MIN = 120
 SEED_MAX = 2**32 - 1  # fits every column and generator
 
 #: Command → its module.
-COMMANDS: dict[str, str] = {
+COMMANDS = {
+    "drivers": "pipeline.analyse.drivers",
+    "segments": "pipeline.analyse.segments",
     "paths": "pipeline.analyse.paths",
 }
 
@@ -74,7 +77,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print(shown.as_json(result))
     else:
-        shown.show(Console(highlight=False), result, module.COLUMNS)
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = max(console.width, WIDTH_MIN)  # a file has room for the table
+        shown.show(console, result, module.COLUMNS)
     return REFUSED if result.refused else DONE
 
 

@@ -36,7 +36,11 @@ class Scale:
 
     def text(self, value: float | None) -> str:
         """The figure; a dash where nobody knows it."""
-        return NOBODY_KNOWS if value is None else f"{value * self.factor:,.{self.digits}f}{self.unit}"
+        return NOBODY_KNOWS if value is None else f"{self.bare(value)}{self.unit}"
+
+    def bare(self, value: float) -> str:
+        """The figure without its unit."""
+        return f"{value * self.factor:,.{self.digits}f}"
 
 
 SCORE, PERCENT, COUNT, RATIO = Scale(), Scale(100, 0, " %"), Scale(digits=0), Scale(digits=2)
@@ -59,7 +63,7 @@ def estimate(heading: str, name: str, scale: Scale = SCORE) -> Column:
         value, low, high = (row.figures.get(each) for each in (name, f"{name}_low", f"{name}_high"))
         if low is None or high is None:
             return scale.text(value)
-        return f"{scale.text(value)} ({scale.text(low)} to {scale.text(high)})"
+        return f"{scale.text(value)} ({scale.bare(low)} to {scale.bare(high)})"
 
     return Column(heading, text)
 
@@ -77,7 +81,7 @@ def show(console: Console, result: Result, columns: Sequence[Column]) -> None:
         f"scores by definition {result.definition} · method {result.version} · seed {result.seed}"
     )
     if result.rows:
-        table = Table(box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False, header_style="")
         for column in columns:
             table.add_column(column.heading, justify="right" if column.right else "left", overflow="fold")
         for row in result.rows:

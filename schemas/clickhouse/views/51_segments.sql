@@ -1,5 +1,6 @@
 CREATE OR REPLACE VIEW segments AS
 SELECT
+    a.of AS of,
     r.position AS position,
     r.notes['trait'] AS trait,
     r.notes['segment'] AS segment,
@@ -25,6 +26,7 @@ WHERE a.kind = 'segments'
 COMMENT 'Whose experience differs from the others'', corrected for how many segments were looked at; none has fewer than 10 people. The newest analysis.';
 
 ALTER TABLE segments
+    COMMENT COLUMN of 'overall, effectiveness, ease or emotion: choose one',
     COMMENT COLUMN position 'from 1 on',
     COMMENT COLUMN trait 'by what people are told apart: a trait of theirs, or the channels they use',
     COMMENT COLUMN segment 'which of them',
@@ -37,7 +39,7 @@ ALTER TABLE segments
     COMMENT COLUMN difference_high 'upper end of its 95 % interval',
     COMMENT COLUMN p 'how often chance alone makes such a difference (Welch)',
     COMMENT COLUMN p_corrected 'the same, corrected for the number of segments: below 0.05 it is more than chance',
-    COMMENT COLUMN verdict 'better, worse, or no difference beyond chance',
+    COMMENT COLUMN verdict 'better, worse, or no difference beyond chance; else why nothing is compared',
     COMMENT COLUMN people 'with a score in the period',
     COMMENT COLUMN period_from 'first day, by the clock of the business',
     COMMENT COLUMN period_to 'first day after it',

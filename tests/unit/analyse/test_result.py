@@ -53,7 +53,7 @@ def test_a_result_is_shown_with_n_intervals_and_caveats() -> None:
     text = written.getvalue()
     for said in ("n 1,234", "2026-09-01 up to 2026-10-01", "seed 7", "definition 2", "! Association, not cause."):
         assert said in text
-    assert "25 % (20 % to 30 %)" in text
+    assert "25 % (20 to 30)" in text
     assert "Queue [red]" in text  # no markup of others
     assert shown.NOBODY_KNOWS in text
 
