@@ -90,8 +90,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     commands.add_parser("sign-in", help="print another one-time link to the desk of the running stack")
     commands.add_parser("prepare", help="create the topics and tables that are missing (for any Kafka and ClickHouse)")
-    load = commands.add_parser("import", help="import a file of interactions; safe to repeat")
-    load.add_argument("kind", help="bank-calls, web-sessions or cdnow")
+    load = commands.add_parser("import", help="import a file of interactions or outcomes; safe to repeat")
+    load.add_argument("kind", help="bank-calls, web-sessions, cdnow or outcomes")
     load.add_argument("file", type=Path)
     commands.add_parser(
         "bi", help="serve the dashboards over the running stack until Ctrl-C (`make bi` installs Superset)"

@@ -18,7 +18,7 @@ from pipeline.serve.live import Streams
 from pipeline.serve.main import app_of, run_app
 from pipeline.settings import Settings
 
-COLLECT = ("/v1/interactions", "/v1/observations")
+COLLECT = ("/v1/interactions", "/v1/observations", "/v1/outcomes")
 
 
 class Http:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+Count = Counter  # the type, for who is handed one
 _FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 EVENTS_ACCEPTED = Counter(
@@ -31,6 +32,23 @@ OBSERVATIONS_REJECTED = Counter(
     "throughline_observations_rejected_total",
     "Observations that the collector, the desk or the sink refused, by reason.",
     ["stage", "reason"],
+)
+OUTCOMES_ACCEPTED = Counter(
+    "throughline_outcomes_accepted_total", "Outcomes that the collector accepted: the broker has them."
+)
+OUTCOMES_REJECTED = Counter(
+    "throughline_outcomes_rejected_total",
+    "Outcomes that the collector or the sink refused, by reason.",
+    ["stage", "reason"],
+)
+OUTCOMES_DROPPED = Counter(
+    "throughline_outcomes_dropped_total",
+    "Outcomes that the sink did not keep: of somebody who was erased after them, or who is blocked.",
+    ["reason"],
+)
+CHANGES_RECORDED = Counter("throughline_changes_recorded_total", "Changes of touchpoints that serve has recorded.")
+CHANGES_REJECTED = Counter(
+    "throughline_changes_rejected_total", "Changes that serve or the sink refused, by reason.", ["stage", "reason"]
 )
 NOTES_ACCEPTED = Counter(
     "throughline_notes_accepted_total", "Events that agents noted at the desk: the broker has them.", ["type"]

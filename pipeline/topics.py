@@ -7,6 +7,10 @@ Decisions
 - 2026-11-24 interactions.rejected is compacted as well: a dead letter is taken out by a tombstone under its key.
 - 2026-11-26 observations name no customer and are few, so they stay as long as a dot may look back (a year, and some):
   a ClickHouse that is made anew has them. Only collect and serve write them, and mask; the sink judges each again.
+- 2026-11-27 outcomes are of persons: they stay as long as timelines, and an erasure trims them for everybody as well,
+  when ClickHouse has them all. Only collect and `import` write them, identifiers keyed; the sink judges each again, and
+  drops what is of somebody who was erased, which it hears of in identity.orders.
+- 2026-11-27 changes name no customer and are few: they stay as long as observations, with which they are compared.
 - 2026-11-27 serve writes to interactions.phone what agents note at the desk: an event like any other, judged before it
   is written as collect judges, and again by stitch.
 """
@@ -134,13 +138,32 @@ OBSERVATIONS = Topic(
     retention_ms=400 * DAY_MS,
     log_append_time=True,
 )
+OUTCOMES = Topic(
+    "outcomes",
+    "source, outcome_id",
+    "outcome",
+    ("collect", "import"),
+    ("store",),
+    retention_ms=30 * DAY_MS,
+    log_append_time=True,
+)
+CHANGES = Topic(
+    "changes",
+    "change_id",
+    "change",
+    ("serve",),
+    ("store",),
+    partitions=1,
+    retention_ms=400 * DAY_MS,
+    log_append_time=True,
+)
 AUDIT = Topic("audit", "audit_id", "audit", ("serve",), ("store",), retention_ms=400 * DAY_MS)
 IDENTITY_ORDERS = Topic(
     "identity.orders",
     "order_id",
     "json",
     ("identify",),
-    ("stitch", "identify", "alert"),
+    ("stitch", "identify", "alert", "store"),
     cleanup="compact",
     partitions=1,
     read_whole=True,
@@ -181,6 +204,8 @@ TOPICS: tuple[Topic, ...] = (
     ALERTS,
     ALERT_ACTIONS,
     OBSERVATIONS,
+    OUTCOMES,
+    CHANGES,
     AUDIT,
     IDENTITY_ORDERS,
     DEFINITIONS,

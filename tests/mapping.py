@@ -153,7 +153,12 @@ def _unowned(known: Catalogue, given: dict[str, Any]) -> list[Row]:
     return [{"touchpoint": HOSTILE, "n": 12_345}]
 
 
+def _changes(known: Catalogue, given: dict[str, Any]) -> list[Row]:
+    return [{"touchpoint": "call_queue", "day": "2026-11-24", "what": f"Two more agents. {HOSTILE}"}]
+
+
 _MADE = (
+    ("FROM changes_current", _changes),
     ("FROM touchpoint_dots", _states),
     ("oldest_h", _open),
     ("FROM alerts FINAL", _took),

@@ -36,6 +36,7 @@ from pipeline.internal import Answering
 from pipeline.serve.access import Gate, Links, Sessions
 from pipeline.serve.alerting import Alerting
 from pipeline.serve.audit import Audit
+from pipeline.serve.changing import Changing
 from pipeline.serve.history import HistoryAway
 from pipeline.serve.identify import Identify
 from pipeline.serve.main import choices_of
@@ -49,7 +50,7 @@ from pipeline.serve.writing import Unwritten
 from pipeline.settings import Settings
 from pipeline.stitch.queries import Queries
 from pipeline.stitch.watch import Watch
-from pipeline.topics import AUDIT, EVIDENCE, INBOX, NOTED_ON, OBSERVATIONS, channel_topic
+from pipeline.topics import AUDIT, CHANGES, EVIDENCE, INBOX, NOTED_ON, OBSERVATIONS, channel_topic
 from tests.fakes import FakeBatch, FakeRecord
 from tests.interactions import SCORING, made
 from tests.mapping import Told
@@ -151,6 +152,7 @@ class Ledger:
         self.world = world
         self.audit: list[dict[str, Any]] = []
         self.observed: list[tuple[bytes, dict[str, Any]]] = []  # key and record
+        self.changed: list[tuple[bytes, dict[str, Any]]] = []  # key and record
         self.noted: list[tuple[str, dict[str, Any]]] = []  # identifier and event
         self.said: list[Order] = []
         self.away = False
@@ -161,6 +163,10 @@ class Ledger:
             raise Unwritten("Kafka is away")
         if topic == AUDIT.name:
             self.audit.append(msgspec.json.decode(value))
+            return
+        if topic == CHANGES.name:
+            assert partition == 0
+            self.changed.append((key, msgspec.json.decode(value)))
             return
         if topic == OBSERVATIONS.name:
             self.observed.append((key, msgspec.json.decode(value)))
@@ -345,6 +351,7 @@ def parts(
         audit=Audit(lines, writer, JsonCodec(), KEYRING.seal, MASKED),
         staff=Staff(KEYRING.pseudonym, POLICY.staff),
         observing=Observing(writer, JsonCodec(), "US"),
+        changing=Changing(writer, JsonCodec(), "US"),
         noting=Noting(writer, JsonCodec(), KEYRING, "US", POLICY, choices_of(CATALOGUE)),
         passes=Passes("a key for sessions"),
         framed_by=framed_by,

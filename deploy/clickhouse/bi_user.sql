@@ -60,6 +60,9 @@ GRANT SELECT ON throughline.analyses_newest TO bi;
 GRANT SELECT ON throughline.drivers TO bi;
 GRANT SELECT ON throughline.segments TO bi;
 GRANT SELECT ON throughline.paths TO bi;
+GRANT SELECT ON throughline.link_effects TO bi;
+GRANT SELECT ON throughline.link_bands TO bi;
+GRANT SELECT ON throughline.change_effects TO bi;
 
 ALTER TABLE throughline.touchpoint_dots MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_hourly MODIFY SQL SECURITY DEFINER DEFINER = throughline;
@@ -98,3 +101,6 @@ ALTER TABLE throughline.analyses_newest MODIFY SQL SECURITY DEFINER DEFINER = th
 ALTER TABLE throughline.drivers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.segments MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.paths MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.link_effects MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.link_bands MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.change_effects MODIFY SQL SECURITY DEFINER DEFINER = throughline;

@@ -24,6 +24,8 @@ SEED_MAX = 2**32 - 1  # fits every column and generator
 #: Command → its module.
 COMMANDS = {
     "drivers": "pipeline.analyse.drivers",
+    "link": "pipeline.analyse.link",
+    "changes": "pipeline.analyse.changes",
     "segments": "pipeline.analyse.segments",
     "paths": "pipeline.analyse.paths",
 }

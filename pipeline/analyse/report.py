@@ -24,7 +24,7 @@ from pipeline.domain.catalogue import Catalogue
 from pipeline.settings import Settings
 
 #: Kind → of which one of its kind the report speaks.
-KINDS = {"drivers": "touchpoints", "segments": "", "link": "", "paths": "", "changes": ""}
+KINDS = {"drivers": "touchpoints", "segments": "overall", "link": "", "paths": "", "changes": ""}
 DOTS_MAX, CHANGES_MAX = 50, 1_000
 _DOTS = """SELECT touchpoint, name, dot, reason, owner, when_red FROM touchpoint_dots WHERE dot IN ('red', 'yellow')
     ORDER BY dot, value, touchpoint LIMIT {most:UInt32}"""

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 
 from pipeline import catalogue, kafka, metrics, problems
-from pipeline.collect import reference, reference_observations
+from pipeline.collect import reference, reference_observations, reference_outcomes
 from pipeline.collect.body import body_of
 from pipeline.collect.collector import Collector, Place, Verdict
 from pipeline.collect.event import Events
@@ -43,7 +43,7 @@ PREFLIGHT = {
 
 
 class Access:
-    """Who may send events and observations."""
+    """Who may send events, observations and outcomes."""
 
     def __init__(self, keys: Keys) -> None:
         self._ingest = keys.ingest.encode()
@@ -68,12 +68,22 @@ class Access:
             {"WWW-Authenticate": 'Bearer realm="throughline"'},
         )
 
+    def check_ingest(self, request: Request, what: str) -> None:
+        """Let the ingest key send something, and no other. Raises Problem 401 no_key, 403 missing_scope."""
+        if self.check(request):
+            detail = f"The public key sends interactions and nothing else: send {what} with the ingest key."
+            raise Problem(403, "missing_scope", detail)
+
+
+_NOT_PUBLIC = "The ingest key of keys.json; in pages and apps the public one, for interactions alone."
+
 
 def routes(collector: Collector, access: Access, schemas: Path) -> APIRouter:
-    """POST /v1/interactions and /v1/observations; `schemas` is the folder that /docs takes its texts from."""
+    """POST /v1/interactions, /v1/observations, /v1/outcomes; `schemas` is the folder that /docs takes texts from."""
     router = APIRouter()
     router.include_router(_interactions(collector, access, schemas))
     router.include_router(_observations(collector, access, schemas))
+    router.include_router(_outcomes(collector, access, schemas))
     return router
 
 
@@ -106,15 +116,24 @@ def _interactions(collector: Collector, access: Access, schemas: Path) -> APIRou
 
 
 def _observations(collector: Collector, access: Access, schemas: Path) -> APIRouter:
-    said = "The ingest key of keys.json; in pages and apps the public one, for interactions alone."
-    router = APIRouter(tags=["observations"], dependencies=[_bearer(said)])
+    router = APIRouter(tags=["observations"], dependencies=[_bearer(_NOT_PUBLIC)])
 
     @router.post("/v1/observations", **reference_observations.operation(collector.limits, schemas))
     async def post_observations(request: Request) -> Response:
-        if access.check(request):
-            detail = "The public key sends interactions and nothing else: send observations with the ingest key."
-            raise Problem(403, "missing_scope", detail)
+        access.check_ingest(request, "observations")
         verdict = await taken(request, collector, collector.observe)
+        return Response(msgspec.json.encode(verdict), 202, media_type="application/json")
+
+    return router
+
+
+def _outcomes(collector: Collector, access: Access, schemas: Path) -> APIRouter:
+    router = APIRouter(tags=["outcomes"], dependencies=[_bearer(_NOT_PUBLIC)])
+
+    @router.post("/v1/outcomes", **reference_outcomes.operation(collector.limits, schemas))
+    async def post_outcomes(request: Request) -> Response:
+        access.check_ingest(request, "outcomes")
+        verdict = await taken(request, collector, collector.account)
         return Response(msgspec.json.encode(verdict), 202, media_type="application/json")
 
     return router

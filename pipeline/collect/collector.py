@@ -1,9 +1,10 @@
-"""A request's events or observations on their way to Kafka: read, judged, made into records, delivered.
+"""A request's events, observations or outcomes on their way to Kafka: read, judged, made into records, delivered.
 
 bytes → raw events → Avro events (event) → verdicts (domain.validate, the same that stitch gives) → records → delivered.
 Good events go through beside bad ones. What is written is the event as its source sent it, identifiers in clear:
 the channel topics are one of the two declared places for that; the record's key has only their keyed form.
-Observations go the same way (observed, domain.observations); of them the topic has what the domain has made, masked.
+Observations and outcomes go the same way (observed, domain.observations; outcome, domain.outcomes); of them the topics
+have what the domain has made: masked, and keyed.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ import msgspec
 
 from pipeline import metrics
 from pipeline.collect import observed
+from pipeline.collect import outcome as outcome_read
 from pipeline.collect.event import Events
 from pipeline.collect.limits import Budget, Limits
 from pipeline.collect.producer import Outgoing, Producer
 from pipeline.collect.strict import id_of
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.observations import observation
+from pipeline.domain.outcomes import outcome
 from pipeline.domain.policy import DEFAULT, Policy
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.validate import interaction
 from pipeline.partition import partition_of
 from pipeline.problems import Problem
-from pipeline.topics import OBSERVATIONS, channel_topic
+from pipeline.topics import OBSERVATIONS, OUTCOMES, channel_topic
 from pipeline.wire import Codec, Oversize
 
 
@@ -53,11 +56,20 @@ class RefusedObservation(msgspec.Struct, frozen=True):
     detail: str
 
 
+class RefusedOutcome(msgspec.Struct, frozen=True):
+    """Why one outcome of a request was not accepted."""
+
+    index: int
+    outcome_id: str | None
+    reason: str
+    detail: str
+
+
 class Verdict(msgspec.Struct, frozen=True):
-    """The answer to a request: how many events or observations the broker has, and which ones were refused."""
+    """The answer to a request: how much of it the broker has, and what was refused."""
 
     accepted: int
-    rejected: Sequence[Refused | RefusedObservation]
+    rejected: Sequence[Refused | RefusedObservation | RefusedOutcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +130,22 @@ class Collector:
         began = time.perf_counter()
         raws = envelope(body, self.limits, "observations")
         records, refused = await self._take(raws, self._observation)
-        _count_observations(records, refused)
+        metrics.OBSERVATIONS_ACCEPTED.labels("collect").inc(len(records))
+        _count_refused(metrics.OBSERVATIONS_REJECTED, refused)
         metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
         name = "observation_id"
         why = [RefusedObservation(n, id_of(raws[n], name), each.reason, each.detail) for n, each in refused]
+        return Verdict(len(records), why)
+
+    async def account(self, body: bytes) -> Verdict:
+        """Returns once the broker has all good outcomes of the body. Raises what `take` does."""
+        began = time.perf_counter()
+        raws = envelope(body, self.limits, "outcomes")
+        records, refused = await self._take(raws, self._outcome)
+        metrics.OUTCOMES_ACCEPTED.inc(len(records))
+        _count_refused(metrics.OUTCOMES_REJECTED, refused)
+        metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
+        why = [RefusedOutcome(n, id_of(raws[n], "outcome_id"), each.reason, each.detail) for n, each in refused]
         return Verdict(len(records), why)
 
     async def _take(
@@ -167,18 +191,22 @@ class Collector:
         value = self._codec.encode(OBSERVATIONS.schema, msgspec.structs.asdict(found))
         return Outgoing(OBSERVATIONS.name, partition_of(found.key, self._place.partitions), found.key.encode(), value)
 
+    def _outcome(self, raw: msgspec.Raw, received_at: int) -> Outgoing:
+        """An outcome as a record. Raises Rejected."""
+        found = outcome(outcome_read.read(raw, received_at), received_at, self._keyring, self._place.region)
+        value = self._codec.encode(OUTCOMES.schema, found.record)
+        return Outgoing(OUTCOMES.name, partition_of(found.key, self._place.partitions), found.key.encode(), value)
+
 
 def _count(records: list[Outgoing], refused: list[tuple[int, Rejected]]) -> None:
     for topic, number in Counter(record.topic for record in records).items():
         metrics.EVENTS_ACCEPTED.labels(topic.removeprefix("interactions.")).inc(number)
-    for reason, number in Counter(why.reason for _, why in refused).items():
-        metrics.EVENTS_REJECTED.labels("collect", reason).inc(number)
+    _count_refused(metrics.EVENTS_REJECTED, refused)
 
 
-def _count_observations(records: list[Outgoing], refused: list[tuple[int, Rejected]]) -> None:
-    metrics.OBSERVATIONS_ACCEPTED.labels("collect").inc(len(records))
+def _count_refused(metric: metrics.Count, refused: list[tuple[int, Rejected]]) -> None:
     for reason, number in Counter(why.reason for _, why in refused).items():
-        metrics.OBSERVATIONS_REJECTED.labels("collect", reason).inc(number)
+        metric.labels("collect", reason).inc(number)
 
 
 class _Events(msgspec.Struct, forbid_unknown_fields=True):
@@ -189,9 +217,14 @@ class _Observations(msgspec.Struct, forbid_unknown_fields=True):
     observations: list[msgspec.Raw]
 
 
+class _Outcomes(msgspec.Struct, forbid_unknown_fields=True):
+    outcomes: list[msgspec.Raw]
+
+
 _ENVELOPES: dict[str, msgspec.json.Decoder[Any]] = {
     "events": msgspec.json.Decoder(_Events),
     "observations": msgspec.json.Decoder(_Observations),
+    "outcomes": msgspec.json.Decoder(_Outcomes),
 }
 
 

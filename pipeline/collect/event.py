@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
-from pipeline.collect.strict import UNREADABLE, Shape, Time, ms, rejected
+from pipeline.collect.strict import UNREADABLE, Shape, rejected
 from pipeline.domain.interaction import CHANNELS
 from pipeline.domain.reasons import Reason, Rejected
+from pipeline.domain.validate import Time, ms
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.collect.strict import UNREADABLE, Shape, Time, ms, rejected
+from pipeline.collect.strict import UNREADABLE, Shape, rejected
+from pipeline.domain.validate import Time, ms
 
 
 class Observed(msgspec.Struct, forbid_unknown_fields=True):

@@ -151,13 +151,7 @@ def event_schema(schemas: Path) -> dict[str, Any]:
         "channel": {"type": "string", "enum": list(CHANNELS)},
         "occurred_at": TIME | {"description": docs["occurred_at"]},
         "sent_at": TIME | {"description": docs["sent_at"]},
-        "identifiers": {
-            "type": "object",
-            "description": "at least one; the event is filed under the strongest, the first of these",
-            "minProperties": 1,
-            "additionalProperties": False,
-            "properties": {namespace: {"type": "string", "maxLength": 256} for namespace in NAMESPACES},
-        },
+        "identifiers": identifiers_schema("at least one; the event is filed under the strongest, the first of these"),
         "details": {
             "description": "the channel's own fields, all optional",
             "anyOf": [
@@ -172,6 +166,17 @@ def event_schema(schemas: Path) -> dict[str, Any]:
         "required": ["channel", *required],
         "additionalProperties": False,
         "properties": properties,
+    }
+
+
+def identifiers_schema(description: str) -> dict[str, Any]:
+    """JSON Schema of identifiers."""
+    return {
+        "type": "object",
+        "description": description,
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {namespace: {"type": "string", "maxLength": 256} for namespace in NAMESPACES},
     }
 
 

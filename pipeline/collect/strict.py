@@ -1,4 +1,4 @@
-"""Strict reading of what is sent as JSON: times, ids, and from msgspec's errors to our reasons.
+"""Strict reading of what is sent as JSON: ids, and from msgspec's errors to our reasons.
 
 msgspec names types as Python does, and not the key of a map; whoever sent it is told the field and what it should be.
 """
@@ -9,8 +9,6 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
 import msgspec
 
@@ -18,7 +16,6 @@ from pipeline.domain.reasons import Reason, Rejected
 
 ID_CHARS_MAX = 256  # of an id in an answer
 
-Time = Annotated[datetime, msgspec.Meta(tz=True)] | int
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # msgspec raises both
 
 
@@ -31,15 +28,6 @@ class Shape:
     under: str = ""  # the field that all of it is in
     within: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)  # field → what is in it
     own: str = ""  # what to do with fields of one's own
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
-
-
-def ms(time: datetime | int) -> int:
-    """A time as milliseconds since 1970."""
-    return time if isinstance(time, int) else (time - _EPOCH) // _MS
 
 
 def id_of(raw: msgspec.Raw, name: str) -> str | None:

@@ -13,10 +13,12 @@ from datetime import date, timedelta
 
 from pipeline.domain.blueprint import SCORE, Reading
 from pipeline.domain.catalogue import Touchpoint
+from pipeline.domain.intervals import UNKNOWN, Interval
 
 MOVES_MAX = 10  # of each direction
 VERBATIMS_MAX = 6
 NOTES_MAX = 8
+CHANGES_MAX = 20
 TEXT_CHARS_MAX = 500
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
@@ -76,6 +78,28 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Did:
+    """What a change did, as far as it is known (`throughline analyse changes`)."""
+
+    verdict: str  # better, worse, no difference; grey
+    points: Interval = UNKNOWN  # of 100
+    compared: bool = False  # with touchpoints that were not changed
+    days: int = 0  # on each side
+    reason: str = ""  # why it is grey
+    beware: str = ""  # what may mislead, in sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What was changed at a touchpoint, and since which day."""
+
+    touchpoint: str  # its name
+    on: date
+    what: str
+    did: Did | None = None  # None: nobody has analysed it
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What else there was in the week."""
 
@@ -97,6 +121,7 @@ class Told:
     customers: Sequence[Said]
     staff: Sequence[Said]
     counts: Counts
+    changes: Sequence[Changed] = ()  # of this week; and earlier ones of which it is known what they did
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +157,7 @@ def digest(told: Told) -> Digest:
             _open(told.readings, told.counts),
             _customers(told.customers),
             _staff(told.staff),
-            Section(
-                "What was changed, and what that did",
-                ["Nothing is recorded of what was changed in this week, so nobody can say what it did."],
-            ),
+            _changes(told.changes, begins),
         ],
     )
 
@@ -231,6 +253,38 @@ def _staff(said: Sequence[Said]) -> Section:
     quotes = _spread(said, NOTES_MAX)
     some = [_some("note", len(said), len(quotes))] if quotes else ["Nobody left a note. /observe takes them."]
     return Section("What staff on the front line said", some, [(_short(each.text), each.touchpoint) for each in quotes])
+
+
+def _changes(made: Sequence[Changed], begins: date) -> Section:
+    """Those of the week, then what earlier ones did; by touchpoint, and there by day."""
+    ordered = sorted(made, key=lambda each: (each.on < begins, each.touchpoint, each.on, each.what))
+    sentences = [_change(each) for each in ordered[:CHANGES_MAX]]
+    if len(ordered) > CHANGES_MAX:
+        sentences.append(f"And {len(ordered) - CHANGES_MAX:,} more.")
+    if all(each.on < begins for each in made):
+        none = "Nothing is recorded of what was changed in this week, so nobody can say what it did."
+        sentences.insert(0, f"{none} POST /v1/changes takes it.")
+    return Section("What was changed, and what that did", sentences)
+
+
+def _change(made: Changed) -> str:
+    what = f"{made.touchpoint}, since {_day(made.on)}: {_short(made.what)}"
+    if made.did is None:
+        return what
+    return f"{what}{'' if what[-1] in '.!?…' else '.'} {_did(made.did)}"
+
+
+def _did(did: Did) -> str:
+    """In sentences."""
+    value, low, high = did.points
+    if value is None or low is None or high is None:
+        return f"What it did is not known: {did.reason}."
+    outcome = {"better": "Better", "worse": "Worse"}.get(did.verdict, "No difference beyond chance")
+    beside = "against touchpoints that were not changed" if did.compared else "compared with nothing else"
+    said = (
+        f"{outcome}: {value:+.1f} points, between {low:+.1f} and {high:+.1f} with 95 %, {beside}, in {did.days} days."
+    )
+    return f"{said} {did.beware}".rstrip()
 
 
 def _some(what: str, n: int, shown: int) -> str:

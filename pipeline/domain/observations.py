@@ -15,20 +15,17 @@ Decisions
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from pipeline.domain import texts
-from pipeline.domain.interaction import NAMESPACES
+from pipeline.domain.impersonal import check_impersonal, masked
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.validate import (
     AHEAD_MS_MAX,
     EARLIEST_MS,
     TEXT_CHARS_MAX,
-    check_name,
     check_number,
     check_time,
 )
@@ -37,10 +34,8 @@ Kind = Literal["staff", "system"]
 KINDS: tuple[Kind, ...] = ("staff", "system")
 DESK = "desk"  # the source of what staff enter by hand: nobody's name
 FEELING, FEELING_MAX = "mood", 10  # from 0; higher is better
-IDENTIFIER = "[identifier]"  # what stands in a note where one was
 
 _NAMES = ("observation_id", "source", "touchpoint", "measure")
-_OF_SOMEBODY = re.compile(rf"\b(?:{'|'.join(NAMESPACES)}):\S+")
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +64,7 @@ def observation(given: Mapping[str, Any], broker_time: int, region: str) -> Obse
     Raises Rejected.
     """
     for field in _NAMES:
-        _check_place(field, given.get(field) or "", region)
+        check_impersonal(field, given.get(field) or "", region, "observation")
     if given.get("kind") not in KINDS:
         raise Rejected(Reason.BAD_VALUE, f"kind: none of {', '.join(KINDS)}")
     if given.get("value") is None or given.get("observed_at") is None:
@@ -90,20 +85,5 @@ def observation(given: Mapping[str, Any], broker_time: int, region: str) -> Obse
         given["kind"],
         given["measure"],
         float(given["value"]),
-        _masked(given.get("note") or "", region),
+        masked("note", given.get("note") or "", region, TEXT_CHARS_MAX),
     )
-
-
-def _check_place(field: str, value: str, region: str) -> None:
-    if not value:
-        raise Rejected(Reason.MISSING_FIELD, field)
-    check_name(field, value)
-    if _OF_SOMEBODY.match(value) or texts.holds(value, region):
-        raise Rejected(Reason.BAD_VALUE, f"{field}: stands for a customer, or holds personal data; no observation may")
-
-
-def _masked(note: str, region: str) -> str:
-    """The note as it may be kept, never longer than a text may be (some single characters normalise to many)."""
-    if len(note) > TEXT_CHARS_MAX:
-        raise Rejected(Reason.OVERSIZE, f"note: longer than {TEXT_CHARS_MAX} characters")
-    return _OF_SOMEBODY.sub(IDENTIFIER, texts.masked(note, region))[:TEXT_CHARS_MAX].strip()

@@ -41,20 +41,20 @@ class Reason(StrEnum):
 
 _MEANINGS: dict[Reason, str] = {
     Reason.BROKEN_JSON: "The bytes are not JSON.",
-    Reason.WRONG_TYPE: "A field holds another type than it should, or is none of an event's or observation's fields.",
+    Reason.WRONG_TYPE: "A field holds another type than it should, or is none of the fields that there are.",
     Reason.MISSING_FIELD: "A required field is not there, or empty.",
     Reason.BAD_VALUE: "A number is not finite or too large, an answer is outside its scale, a name holds "
-    "characters that cannot be shown, consent is to a purpose that is not listed, or an observation is of no known "
-    "kind or names a customer.",
+    "characters that cannot be shown, consent is to a purpose that is not listed, an observation or outcome is of no "
+    "known kind, an observation, a change or an outcome's id names a customer, or an amount has the wrong sign.",
     Reason.UNKNOWN_CHANNEL: "The channel is none of web, mobile, phone, in_store, chat, message and partner.",
     Reason.NOT_AN_INTERACTION: "It is mass media, not a two-way contact with one person.",
-    Reason.NO_IDENTIFIER: "Nothing in the event points at a person.",
+    Reason.NO_IDENTIFIER: "Nothing in it points at a person.",
     Reason.PLACEHOLDER_IDENTIFIER: "An identifier is a stand-in such as null, guest or zeros, which many share.",
     Reason.UNKNOWN_NAMESPACE: "An identifier is of a kind that Throughline does not know.",
     Reason.BAD_IDENTIFIER: "An identifier is too long, unreadable, or no usable phone number or e-mail address.",
     Reason.ABSURD_TIME: "A time lies before 1990, or after 2099.",
-    Reason.OVERSIZE: "The event or observation, one of its texts or one of its lists is too large.",
-    Reason.TOO_MANY_EVENTS: "The request holds more events or observations than one request may.",
+    Reason.OVERSIZE: "All of it, one of its texts or one of its lists is too large.",
+    Reason.TOO_MANY_EVENTS: "The request holds more than one request may.",
     Reason.UNEXPLAINED_CLOSING: "A complaint is closed without its root cause or a next step: say both, in the "
     "properties root_cause and next_step.",
     Reason.BROKEN_AVRO: "The bytes do not read as the schema that they name.",

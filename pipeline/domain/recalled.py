@@ -8,16 +8,18 @@ inherits what is between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
 
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assignment, Evidence, erased_at
+from pipeline.domain.outcomes import Outcome
 from pipeline.domain.records import Erasure, Seen
 
 Seal = Callable[[str], bytes]
+ERASE, SHARE = "erase", "share"  # kinds of records of identity.orders
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -36,8 +38,8 @@ class Share(msgspec.Struct, frozen=True):
         """When they were erased, in ms."""
         return erased_at(self.person)
 
-    def erases(self, x: Interaction | Seen, seal: Seal) -> bool:
-        """Whether that interaction of the identifier was theirs."""
+    def erases(self, x: Interaction | Seen | Outcome, seal: Seal) -> bool:
+        """Whether that interaction or outcome of the identifier was theirs."""
         if x.since >= self.before:
             return False
         if self.whole:
@@ -59,6 +61,36 @@ def share(person: str, at: int | None, by: frozenset[bytes], assignment: Assignm
     return Share(person, at, by, False, assignment.until if first else None, theirs, others)
 
 
+class Record(msgspec.Struct):
+    """A record of identity.orders, as far as it matters here. Orders of other kinds are none of ours."""
+
+    kind: str
+    number: int = 0
+    before: int = 0  # ms
+    blocked: bool = False
+    seals: list[str] = []  # in hex, as all seals here
+    person: str = ""
+    at: int | None = None  # ms
+    by: list[str] = []
+    whole: bool = False
+    until: int | None = None  # ms
+    theirs: list[str] = []
+    others: list[str] = []
+
+    @property
+    def share(self) -> Share:
+        """What a record of that kind says."""
+        by, theirs, others = map(_unhexed, (self.by, self.theirs, self.others))
+        return Share(self.person, self.at, by, self.whole, self.until, theirs, others)
+
+
+_decode = msgspec.json.Decoder(Record).decode
+
+
+def _unhexed(texts: Iterable[str]) -> frozenset[bytes]:
+    return frozenset(map(bytes.fromhex, texts))
+
+
 @dataclass(frozen=True, slots=True)
 class Recalled:
     """All of it, by seals."""
@@ -66,6 +98,30 @@ class Recalled:
     erasures: dict[bytes, Erasure] = field(default_factory=dict)
     shares: dict[bytes, tuple[Share, ...]] = field(default_factory=dict)  # by time of the erasure
     persons: set[str] = field(default_factory=set)  # of whom it is known what they shared
+
+    def hear(self, value: bytes) -> None:
+        """Take one record of identity.orders, in any order. Raises msgspec.DecodeError where it is none."""
+        said = _decode(value)
+        if said.kind == ERASE:
+            erasure = Erasure(said.before, said.blocked, said.number)
+            for seal in _unhexed(said.seals):
+                known = self.erasures.get(seal)
+                self.erasures[seal] = erasure if known is None else known.merged(erasure)
+        elif said.kind == SHARE:
+            for seal in _unhexed(said.seals):
+                shares = (*self.shares.get(seal, ()), said.share)
+                self.persons.add(said.person)
+                self.shares[seal] = tuple(sorted(shares, key=lambda share: (share.before, share.person)))
+
+    def refuses(self, x: Outcome, seal: Seal) -> str:
+        """Why an outcome is not kept: 'erased', 'blocked'; '' where it is."""
+        if not self.erasures and not self.shares:
+            return ""
+        own = seal(x.identifier)
+        erasure = self.erasures.get(own)
+        if erasure is not None and (why := erasure.refuses(x.since)):
+            return why
+        return "erased" if any(each.erases(x, seal) for each in self.shares.get(own, ())) else ""
 
     def update(self, other: Recalled) -> None:
         """Take over what another one knows."""

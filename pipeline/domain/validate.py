@@ -18,8 +18,9 @@ Avro decoder or from collect. Its maps are taken over, not copied: do not change
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -49,6 +50,9 @@ _NONE: dict[str, Any] = {}  # shared: never changed
 _canonical = msgspec.msgpack.Encoder(order="deterministic")
 
 Event = Mapping[str, Any]
+Time = Annotated[datetime, msgspec.Meta(tz=True)] | int  # as it is sent: RFC 3339 with its offset, or ms since 1970
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def interaction(
@@ -159,6 +163,11 @@ def _when(event: Event, broker_time: int) -> tuple[int, int, int]:
     if received_at < EARLIEST_MS:
         raise Rejected(Reason.ABSURD_TIME, "received_at: before 1990")
     return occurred_at, sent, received_at
+
+
+def ms(time: datetime | int) -> int:
+    """A time as milliseconds since 1970."""
+    return time if isinstance(time, int) else (time - _EPOCH) // _MS
 
 
 def check_time(field: str, value: int) -> None:

@@ -22,7 +22,7 @@ Decisions
 - 2026-11-26 Memory is emptied, not looked through: caches hold no times. Processes that no erasure knows of see by
   themselves that there was an order.
 - 2026-11-24 The topic `timelines` is trimmed for all persons when one is erased: a record in the middle of a topic
-  cannot be taken out, and all there is of it is in ClickHouse by then.
+  cannot be taken out, and all there is of it is in ClickHouse by then. So is `outcomes`.
 - 2026-11-24 Every process with this API works on what is not finished. A lease would need a place to be kept, and two
   that do the same disturb nobody.
 - 2026-11-26 An export is whole, or says that it is not: `identify.everything` answers in pages where

@@ -38,7 +38,10 @@ from pipeline.serve.writing import Writer
 from pipeline.topics import Topic
 
 #: What `store` reads of what may be about a person.
-STORED = (topics.TIMELINES, topics.IDENTITIES, topics.CUSTOMER_SCORES, topics.ALERTS, topics.REJECTED)
+STORED = (
+    *(topics.TIMELINES, topics.IDENTITIES, topics.CUSTOMER_SCORES, topics.ALERTS, topics.REJECTED),
+    topics.OUTCOMES,
+)
 #: Topics of which single records are taken back here; of the others their writers do that.
 TAKEN_BACK = (topics.CUSTOMER_SCORES.name, topics.REJECTED.name, topics.ALERTS.name)
 AGAIN_FROM = "stored"  # where looking through everything finds something

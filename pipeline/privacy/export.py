@@ -92,7 +92,7 @@ class Export:
                 yield piece
         ages_out = [
             {"where": f"Kafka topic {topic.name}", "kept": _kept(topic)}
-            for topic in (*topics.CHANNEL_TOPICS, topics.TIMELINES, topics.REJECTED)
+            for topic in (*topics.CHANNEL_TOPICS, topics.TIMELINES, topics.OUTCOMES, topics.REJECTED)
         ]
         told = {"complete": self._whole, "items": self._counts.total(), "places": dict(sorted(self._counts.items()))}
         yield _line("summary", "", {**told, "copies": ages_out})

@@ -20,7 +20,7 @@ from pipeline.privacy.scope import Scope
 #: Topics whose records go with time alone: nothing may change what sources sent.
 AGEING = topics.CHANNEL_TOPICS
 #: Of these, all that was there is deleted; a segment that is still written to goes as a whole.
-TRIMMED = (topics.TIMELINES, topics.INBOX, topics.EVIDENCE, topics.ALERT_ACTIONS)
+TRIMMED = (topics.TIMELINES, topics.OUTCOMES, topics.INBOX, topics.EVIDENCE, topics.ALERT_ACTIONS)
 #: Of these, only the newest record of each key is read; what it replaced goes when the topic is compacted.
 REPLACED = (
     topics.STITCH_CHANGELOG,

@@ -55,8 +55,15 @@ CONSENTS = Table(
 )
 CONTACTS = replace(INTERACTIONS, name="contacts", kind="contact")  # copies, with the same key
 COMPLAINTS = replace(INTERACTIONS, name="complaints", kind="complaint")  # copies, with the same key
-#: Interactions, and tables that hold copies of them: of a shared identifier some of the rows are a person's.
-PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS)
+OUTCOMES = Table(
+    "outcomes",
+    "business result",
+    "identifier IN {ids:Array(String)}",
+    {"source": "String", "outcome_id": "String"},
+    "* EXCEPT (session_id, version)",
+)
+#: Interactions, tables that hold copies of them, outcomes: of a shared identifier some of the rows are a person's.
+PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS, OUTCOMES)
 TABLES = (
     INTERACTIONS,
     Table(
@@ -75,12 +82,7 @@ TABLES = (
     CONSENTS,
     CONTACTS,
     COMPLAINTS,
-    Table(
-        "outcomes",
-        "business result",
-        "identifier IN {ids:Array(String)}",
-        {"source": "String", "outcome_id": "String"},
-    ),
+    OUTCOMES,
     Table(
         "alerts",
         "alert",

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline import metrics, problems
-from pipeline.serve import alerts, api, desk, desk_forms, docs, framed, identity, map, observe, touchpoints
+from pipeline.serve import alerts, api, changes, desk, desk_forms, docs, framed, identity, map, observe, touchpoints
 from pipeline.serve.alerting import AlertAway
 from pipeline.serve.assets import MOUNT
 from pipeline.serve.audit import Unaudited
@@ -67,6 +67,7 @@ def create_app(parts: Parts, beside: Beside = nothing) -> FastAPI:
     app.include_router(api.router(parts))
     app.include_router(identity.router(parts))
     app.include_router(alerts.router(parts))
+    app.include_router(changes.router(parts))
     app.include_router(api.operations(parts))
     sitting = desk.Desk(parts, pages)
     app.include_router(desk.router(sitting))

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Any
 
 from pipeline.domain.interaction import NAMESPACES
-from pipeline.serve.changes import Signal
 from pipeline.serve.explained import keyed
+from pipeline.serve.waking import Signal
 
 PHASES = {"call_ringing": 0, "call_answered": 1, "call_ended": 2}
 RINGING_MS_MAX = 3 * 60_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,8 @@ from pipeline import catalogue
 from pipeline.domain import blueprint, digest, periods
 from pipeline.domain.blueprint import SCORE
 from pipeline.domain.catalogue import Catalogue
-from pipeline.domain.digest import Counts, Digest, Said, Told, Week
+from pipeline.domain.digest import Changed, Counts, Did, Digest, Said, Told, Week
+from pipeline.domain.intervals import Interval
 from pipeline.domain.periods import Window
 from pipeline.keys import load_or_create
 from pipeline.serve.figures import Figures
@@ -37,6 +38,17 @@ _ALERTS = f"""SELECT countIf({_WITHIN.format(time="opened_at")}) AS opened,
 _COMPLAINTS = f"""SELECT countIf({_WITHIN.format(time="received_at")}) AS received,
     countIf(closed_at IS NOT NULL AND {_WITHIN.format(time="closed_at")}) AS closed,
     countIf(overdue != '') AS overdue FROM complaint_times"""  # noqa: S608
+# Of this week all; of the weeks before, in which what changes did comes to be known, those of which it is.
+_CHANGES = """SELECT c.touchpoint AS touchpoint, toString(c.changed_on) AS day, c.what AS what, e.verdict AS verdict,
+        e.reason AS reason, e.beware AS beware, e.days AS days, isNotNull(e.effect) AS compared,
+        if(compared, e.effect, e.difference) AS points, if(compared, e.effect_low, e.difference_low) AS low,
+        if(compared, e.effect_high, e.difference_high) AS high
+    FROM changes_current AS c LEFT JOIN change_effects AS e ON e.change_id = c.change_id
+    WHERE c.changed_on < toDate({monday:String}) + 7
+        AND c.changed_on >= toDate({monday:String}) - if(isNotNull(points), {weeks:UInt32} * 7, 0)
+    ORDER BY c.changed_on DESC, c.touchpoint, c.change_id LIMIT {most:UInt32}
+    SETTINGS join_use_nulls = 0"""
+CHANGE_WEEKS = 5  # so far back what changes did is told: four weeks after a change are over in the fifth
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,8 @@ async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone
         return await reports.rows(sql, {"since": window.since, "until": window.until, "most": SAID_MAX}, COUNT)
 
     answers, notes, (alerts,), (complaints,) = [await ask(sql) for sql in (_ANSWERS, _NOTES, _ALERTS, _COMPLAINTS)]
+    of_week = {"monday": week.monday.isoformat(), "weeks": CHANGE_WEEKS, "most": SAID_MAX}
+    changes = await reports.rows(_CHANGES, of_week, COUNT)
     return Told(
         week=week,
         until=None if over else datetime.fromtimestamp(now_ms / 1000, zone).date(),
@@ -123,6 +137,7 @@ async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone
             complaints_closed=int(complaints["closed"]),
             complaints_overdue=int(complaints["overdue"]),
         ),
+        changes=[_changed(row, names) for row in changes],
     )
 
 
@@ -139,3 +154,11 @@ def _window(week: Week, now_ms: int, zone: ZoneInfo) -> tuple[Window, bool]:
 def _said(row: Row, names: dict[str, str]) -> Said:
     place, rating = str(row["touchpoint"]), row["rating"]
     return Said(names.get(place, place), str(row["text"]), None if rating is None else float(rating))
+
+
+def _changed(row: Row, names: dict[str, str]) -> Changed:
+    place, verdict = str(row["touchpoint"]), str(row["verdict"])
+    points = Interval(*(None if row[each] is None else float(row[each]) for each in ("points", "low", "high")))
+    did = Did(verdict, points, bool(row["compared"]), int(row["days"]), str(row["reason"]), str(row["beware"]))
+    named = names.get(place, place)
+    return Changed(named, date.fromisoformat(row["day"]), str(row["what"]), did if verdict else None)

@@ -24,6 +24,7 @@ from pipeline.serve.access import Gate, Links, Sessions
 from pipeline.serve.alerting import Alerting
 from pipeline.serve.app import create_app
 from pipeline.serve.audit import Audit
+from pipeline.serve.changing import Changing
 from pipeline.serve.follow import follow_calls, follow_routes
 from pipeline.serve.history import ClickHouseHistory, History
 from pipeline.serve.identify import Identify
@@ -72,6 +73,7 @@ def parts_of(settings: Settings, keys: Keys, history: History, reports: Reports,
         audit=Audit(logs.get("audit"), writer, codec, keyed.seal, masked),
         staff=Staff(keyed.pseudonym, known.policy.staff),
         observing=Observing(writer, codec, settings.phone_region),
+        changing=Changing(writer, codec, settings.phone_region),
         noting=Noting(writer, codec, keyed, settings.phone_region, known.policy, choices_of(known)),
         passes=Passes(keys.session_key),
         framed_by=settings.frame_ancestors,

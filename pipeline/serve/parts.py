@@ -19,6 +19,7 @@ from pipeline.serve.access import Gate, Links, Principal, Sessions
 from pipeline.serve.alerting import Alerting
 from pipeline.serve.audit import Audit
 from pipeline.serve.calls import Call, Calls
+from pipeline.serve.changing import Changing
 from pipeline.serve.counting import LIVE, PERSONS, Counting
 from pipeline.serve.figures import Counted, Figures
 from pipeline.serve.history import History
@@ -60,6 +61,7 @@ class Parts:
     audit: Audit
     staff: Staff
     observing: Observing
+    changing: Changing
     noting: Noting
     passes: Passes  # for the card in a frame
     framed_by: str = ""  # the origins whose pages may frame it

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.serve.changes import Signal
+from pipeline.serve.waking import Signal
 
 #: What identify says for a number: it owns the one partition of identity.evidence, and no profiles.
 IDENTIFY = -1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -48,6 +50,8 @@ _COMPLAINTS = """SELECT touchpoint, countIf(closed_at IS NULL) AS open, countIf(
     quantileExactIf(0.5)(ifNull(closed_h, 0), closed_at IS NOT NULL) AS closed_h
     FROM complaint_times WHERE closed_at IS NULL OR received_at >= now64(3) - toIntervalDay({days:UInt16})
     GROUP BY touchpoint"""
+_CHANGED = """SELECT touchpoint, toString(changed_on) AS day, what FROM changes_current
+    WHERE changed_on <= today() ORDER BY changed_on DESC, recorded_at DESC, change_id LIMIT 1 BY touchpoint"""
 _UNOWNED = """SELECT touchpoint, sum(interactions) AS n FROM touchpoint_sums
     WHERE hour >= now() - toIntervalDay({days:UInt16}) AND touchpoint NOT IN {known:Array(String)} AND touchpoint != ''
     GROUP BY touchpoint ORDER BY n DESC, touchpoint LIMIT {most:UInt16}"""
@@ -77,13 +81,17 @@ class Governance:
         if owner and owner not in names:
             notice, status, owner = "Nobody of that name owns a touchpoint. These are all of them.", 404, ""
         try:
-            found, unowned, elsewhere = await self._read()
+            found, unowned, elsewhere, changed = await self._read()
         except ReportsAway:
-            found, unowned, elsewhere = standings(known, {}, {}, {}), [], 0
+            found, unowned, elsewhere, changed = standings(known, {}, {}, {}), [], 0, {}
             notice, status = "ClickHouse does not answer at the moment: this is the catalogue without figures.", 503
         shown = [each for each in found if owner in ("", each.touchpoint.owner)]
         groups = [
-            {"title": title, "id": order.name.lower(), "rows": [_row(each) for each in shown if each.order == order]}
+            {
+                "title": title,
+                "id": order.name.lower(),
+                "rows": [_row(each, changed) for each in shown if each.order == order],
+            }
             for order, title in TITLES.items()
         ]
         page = self._pages.render(
@@ -98,16 +106,18 @@ class Governance:
         )
         return _html(page, status)
 
-    async def _read(self) -> tuple[list[Standing], list[Row], int]:
-        """Standings, touchpoints that nobody owns, and how many alerts are of no touchpoint. Raises ReportsAway."""
+    async def _read(self) -> tuple[list[Standing], list[Row], int, dict[str, str]]:
+        """Standings, touchpoints that nobody owns, how many alerts are of no touchpoint, and touchpoint → what was
+        changed there last. Raises ReportsAway."""
         reports, days = self._parts.reports, {"days": LATELY_DAYS}
         unowned = {"days": UNOWNED_DAYS, "known": list(self._parts.catalogued), "most": UNOWNED_MAX}
-        states, opened, took, complaints, others = await asyncio.gather(
+        states, opened, took, complaints, others, changes = await asyncio.gather(
             reports.rows(_STATES, None, LOOK),
             reports.rows(_OPEN, None, LOOK),
             reports.rows(_TOOK, days, LOOK),
             reports.rows(_COMPLAINTS, days, LOOK),
             reports.rows(_UNOWNED, unowned, LOOK),
+            reports.rows(_CHANGED, None, LOOK),
         )
         alerts = {row["touchpoint"]: row for row in took}
         of = {row["touchpoint"]: row for row in opened}
@@ -118,7 +128,8 @@ class Governance:
             {row["touchpoint"]: _complaints(row) for row in complaints},
         )
         elsewhere = sum(int(row["open"]) for name, row in of.items() if name not in self._parts.catalogued)
-        return found, [{"name": row["touchpoint"], "n": f"{int(row['n']):,}"} for row in others], elsewhere
+        changed = {row["touchpoint"]: _change(row) for row in changes}
+        return found, [{"name": row["touchpoint"], "n": f"{int(row['n']):,}"} for row in others], elsewhere, changed
 
 
 def router(parts: Parts, pages: Pages) -> APIRouter:
@@ -152,8 +163,13 @@ def _complaints(row: Row) -> Complaints:
     return Complaints(int(row["open"]), int(row["overdue"]), closed, float(row["closed_h"]) if closed else None)
 
 
-def _row(standing: Standing) -> dict[str, Any]:
-    """A row of the page, in words."""
+def _change(row: Row) -> str:
+    day = date.fromisoformat(row["day"])
+    return f"Changed on {day.day} {day:%B %Y}: {row['what']}"
+
+
+def _row(standing: Standing, changed: Mapping[str, str]) -> dict[str, Any]:
+    """A row of the page, in words; `changed`: touchpoint → what was changed there last."""
     known, alerts, complaints = standing.touchpoint, standing.alerts, standing.complaints
     return {
         "id": known.id,
@@ -172,6 +188,7 @@ def _row(standing: Standing) -> dict[str, Any]:
         "alerts": [each for each in _alerts_said(alerts) if each],
         "complaints": [each for each in _complaints_said(complaints) if each],
         "overdue": complaints.overdue,
+        "changed": changed.get(known.id, ""),
     }
 
 

@@ -1,6 +1,6 @@
-"""What an import adapter is: a pure generator from the lines of a file to events, one of each row.
+"""What an import adapter is: a pure generator from the lines of a file to events or outcomes, one of each row.
 
-The same file gives the same events in every run, under the same `event_id`s, so importing it again stores nothing
+The same file gives the same in every run, under the same ids, so importing it again stores nothing
 twice. A row that cannot be read becomes a `Refused` in its place, and those around it still count; a file that is
 something else altogether raises `NotThisFile` before its first event.
 """
@@ -28,6 +28,13 @@ class Imported(NamedTuple):
     event: Event
 
 
+class ImportedOutcome(NamedTuple):
+    """A row that became an outcome."""
+
+    line: int
+    given: Event  # the fields of its schema
+
+
 class Refused(NamedTuple):
     """A row that did not, and why: for people, without the row's own text, which may be personal."""
 
@@ -43,7 +50,7 @@ class BadRow(ValueError):
     """A row cannot be read; the text says what about it."""
 
 
-Row = Imported | Refused
+Row = Imported | ImportedOutcome | Refused
 Adapter = Callable[[Iterable[Line]], Iterator[Row]]
 Reader = Callable[[str], tuple[str, Event]]  # a row's text → (channel, event); raises BadRow
 

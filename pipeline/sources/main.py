@@ -1,6 +1,6 @@
-"""`throughline import KIND FILE`: a file's rows as events in Kafka, each once however often it is imported.
+"""`throughline import KIND FILE`: a file's rows as events or outcomes in Kafka, each once however often it is imported.
 
-The same file gives the same events under the same ids, so that an import that broke off, or is repeated, adds only
+The same file gives the same under the same ids, so that an import that broke off, or is repeated, adds only
 what is missing. Rows that cannot be used are left out, counted and shown with their line numbers, and the others go
 in: one bad row in a million is for people to look at, not a reason to do without the rest; the exit status says so.
 
@@ -27,19 +27,23 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from pipeline import catalogue, kafka, keys
 from pipeline.domain import validate
+from pipeline.domain.identifiers import Keyring
+from pipeline.domain.outcomes import outcome
+from pipeline.domain.policy import Policy
 from pipeline.domain.reasons import Rejected
 from pipeline.partition import partition_of
 from pipeline.registry import Registry, RegistryFailed
 from pipeline.settings import Settings
-from pipeline.sources import bank_calls, cdnow, web_sessions
-from pipeline.sources.adapter import Adapter, Line, NotThisFile, Refused, Row
-from pipeline.topics import CHANNEL_TOPICS, channel_topic
+from pipeline.sources import bank_calls, cdnow, outcomes, web_sessions
+from pipeline.sources.adapter import Adapter, Imported, ImportedOutcome, Line, NotThisFile, Refused, Row
+from pipeline.topics import CHANNEL_TOPICS, OUTCOMES, channel_topic
 from pipeline.wire import Codec, WireError
 
 ADAPTERS: dict[str, Adapter] = {
     "bank-calls": bank_calls.read,
     "web-sessions": web_sessions.read,
     "cdnow": cdnow.read,
+    "outcomes": outcomes.read,
 }
 LINE_BYTES_MAX = 16 * 1024
 REFUSED_SHOWN = 10
@@ -55,7 +59,7 @@ class ImportFailed(Exception):
 
 
 class Outgoing(NamedTuple):
-    """A row's event, ready for Kafka."""
+    """What a row became, ready for Kafka."""
 
     topic: str
     key: str
@@ -113,7 +117,7 @@ def import_file(settings: Settings, kind: str, file: Path, tally: Tally, console
         task = progress.add_task(file.name, total=size)
         try:
             codec = Codec(settings.schemas)
-            asyncio.run(Registry(settings.schema_registry, codec).register(CHANNEL_TOPICS))
+            asyncio.run(Registry(settings.schema_registry, codec).register((*CHANNEL_TOPICS, OUTCOMES)))
             prepared = prepare(settings, codec, ADAPTERS[kind](lines(opened)), time.time_ns() // 1_000_000)
             asyncio.run(_send(settings, prepared, tally, lambda: progress.update(task, completed=opened.tell())))
         except NotThisFile as problem:
@@ -145,7 +149,7 @@ def lines(file: IO[bytes]) -> Iterator[Line]:
 
 
 def prepare(settings: Settings, codec: Codec, rows: Iterable[Row], now_ms: int) -> Iterator[Outgoing | Refused]:
-    """Rows as Kafka takes them; those that stitch would reject are refused here, with their line."""
+    """Rows as Kafka takes them; those that would be rejected are refused here, with their line."""
     policy = catalogue.load(settings.catalogue_folder).policy
     keyring = keys.keyring(keys.load_or_create(settings), policy.placeholders)
     for row in rows:
@@ -153,12 +157,21 @@ def prepare(settings: Settings, codec: Codec, rows: Iterable[Row], now_ms: int) 
             yield row
             continue
         try:
-            checked = validate.interaction(row.event, row.channel, now_ms, keyring, settings.phone_region, policy)
-            value = codec.encode(f"interaction_{row.channel}", row.event)
+            yield _outgoing(row, codec, now_ms, keyring, settings.phone_region, policy)
         except (Rejected, WireError) as problem:
             yield Refused(row.line, str(problem))
-        else:
-            yield Outgoing(channel_topic(row.channel), checked.identifier, value)
+
+
+def _outgoing(
+    row: Imported | ImportedOutcome, codec: Codec, now_ms: int, keyring: Keyring, region: str, policy: Policy
+) -> Outgoing:
+    """A row's record. Raises Rejected, WireError."""
+    if isinstance(row, ImportedOutcome):
+        found = outcome(row.given, now_ms, keyring, region)
+        return Outgoing(OUTCOMES.name, found.key, codec.encode(OUTCOMES.schema, found.record))
+    checked = validate.interaction(row.event, row.channel, now_ms, keyring, region, policy)
+    value = codec.encode(f"interaction_{row.channel}", row.event)
+    return Outgoing(channel_topic(row.channel), checked.identifier, value)
 
 
 async def _send(

@@ -7,4 +7,6 @@ Decisions
   `consents`), and not kept with the interactions: a word moves with its person, and would be in all of them.
 - 2026-11-26 Observations are for collect and serve to write. Whoever else can write to their topic must not stop the
   sink of everything: each record is judged again (`judging.py`), and what cannot be used is a row of `rejected`.
+- 2026-11-27 Outcomes go through no profile, since nothing of them is needed while somebody is served. So the sink
+  itself hears who was erased (`erased.py`), before each batch: an outcome that is late or repeated brings nobody back.
 """

@@ -41,10 +41,11 @@ _BEFORE = {
     "contacts": _SINCE,
     "identities": "assignment < {version:UInt64}",
     "complaints": _SINCE,
+    "outcomes": _SINCE,
     "alerts": "least(opened_at, ifNull(since, opened_at)) < fromUnixTimestamp64Milli({before:Int64})",
 }
 #: Whoever is named there, the row is its identifier's.
-_INTERACTIONS = ("interactions", "consents", "contacts", "complaints")
+_OF_AN_IDENTIFIER = ("interactions", "consents", "contacts", "complaints", "outcomes")
 _WHOLE = ("identities", "alerts")  # whoever is named there in whatever column, the row goes
 #: Columns in which somebody else's interaction may name them → what is left of it.
 _SCRUBBED = {
@@ -165,12 +166,12 @@ def _theirs(client: Client, database: str, erasure: Erasure, columns: Columns) -
     given = {"before": erasure.before, "version": erasure.version}
     for ids in batches(sorted(erasure.whole)):
         bound = {**given, "ids": ids}
-        for table in _INTERACTIONS:
+        for table in _OF_AN_IDENTIFIER:
             yield Rows(table, f"identifier IN {{ids:Array(String)}} AND {_SINCE}", bound)
         for table in _WHOLE:
             yield Rows(table, f"{_BEFORE[table]} AND ({_naming(columns[table])})", bound)
         yield from _scores(client, database, erasure, ids)
-    for table in _INTERACTIONS:
+    for table in _OF_AN_IDENTIFIER:
         yield from _sessions(client, database, erasure, table)
     for rejected in batches(erasure.rejected):
         yield Rows("rejected", "id IN {rejected:Array(String)}", {"rejected": rejected})
@@ -227,7 +228,7 @@ def _others(erasure: Erasure, columns: Columns) -> Iterator[Rows]:
     for ids in batches(sorted(erasure.whole)):
         for table in sorted(columns.keys() - {*_WHOLE, "customer_scores"}):
             named, before = _naming(columns[table]), _BEFORE.get(table, "1")
-            theirs = "identifier IN {ids:Array(String)}" if table in _INTERACTIONS else "0"
+            theirs = "identifier IN {ids:Array(String)}" if table in _OF_AN_IDENTIFIER else "0"
             if named:
                 yield Rows(table, f"{before} AND NOT ({theirs}) AND ({named})", {**given, "ids": ids})
 

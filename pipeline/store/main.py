@@ -7,7 +7,8 @@ and, beside it, the sums of hours that are over (`hours.py`).
 Guaranteed: offsets are committed only when ClickHouse has acknowledged the rows, so nothing is lost; a row carries
 the offset it came from, so what is sent again replaces itself. While ClickHouse is away each
 table holds two batches and reads nothing more. A record of our own that cannot be read, or rows that ClickHouse
-refuses, are bugs: the process ends. A record that somebody else may have written is judged (`judging`).
+refuses, are bugs: the process ends. A record that somebody else may have written is judged (`judging`); of outcomes
+none is kept whose customer was erased afterwards (`erased`).
 """
 
 from __future__ import annotations
@@ -16,18 +17,20 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import uvloop
 from aiokafka import ConsumerRecord
 from clickhouse_connect.driver.exceptions import Error
 
-from pipeline import garbage, kafka, keys, logs, metrics, wire
+from pipeline import catalogue, garbage, kafka, keys, logs, metrics, wire
 from pipeline.domain.renaming import NOTHING_RENAMED, Renaming
 from pipeline.registry import Registry
 from pipeline.settings import Settings
 from pipeline.store import hours, judging, reader, rows
+from pipeline.store.erased import Erased
 from pipeline.store.reader import Batch, Limits, Reader, Rewinding
-from pipeline.store.rows import Block, Stored, Table
+from pipeline.store.rows import Block, Grounds, Stored, Table
 from pipeline.store.writer import Writer, connect, is_transient
 
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 5.0
@@ -51,11 +54,11 @@ def block(
     layout_epoch: int,
     records: Sequence[ConsumerRecord],
     renaming: Renaming = NOTHING_RENAMED,
-    region: str = "",
+    grounds: Grounds | None = None,
 ) -> Block:
     """What a batch does to its table, with the identifiers that are current. Raises BrokenOutput, rows.Inconsistent."""
     if table.judge is not None:
-        return judging.block(table, table.judge, codec, layout_epoch, records, region)
+        return judging.block(table, table.judge, codec, layout_epoch, records, grounds or Grounds())
     stored: list[Stored] = []
     gone: dict[str, int] = {}
     if table.tombstones is not None:
@@ -159,11 +162,12 @@ async def pump(
     layout_epoch: int,
     stop: asyncio.Event,
     renaming: Renaming = NOTHING_RENAMED,
-    region: str = "",
+    grounds: Grounds | None = None,
+    erased: Erased | None = None,
 ) -> None:
     """Batch after batch of one table until told to stop. While one is on its way, the next one is read and built.
 
-    Raises what was not expected, in an ExceptionGroup.
+    `erased` is asked before each batch of a table that has to know. Raises what was not expected, in an ExceptionGroup.
     """
 
     async def deliver(batch: Batch, made: Block | None) -> bool:
@@ -179,8 +183,13 @@ async def pump(
             if batch.records:
                 if not await registry.learn(batch.records, stop):
                     return
+                if table.asks_erased and erased is not None:
+                    known = await erased.so_far(stop)
+                    if known is None:
+                        return
+                    grounds = replace(grounds or Grounds(), erased=known)
                 # In a thread: building a large block would keep the consumer from its heartbeats.
-                made = await asyncio.to_thread(block, table, codec, layout_epoch, batch.records, renaming, region)
+                made = await asyncio.to_thread(block, table, codec, layout_epoch, batch.records, renaming, grounds)
             if delivered is not None and not await delivered:
                 return
             delivered = group.create_task(deliver(batch, made))
@@ -189,6 +198,8 @@ async def pump(
 async def _serve(settings: Settings) -> None:
     own_keys, codec = keys.load_or_create(settings), wire.Codec(settings.schemas)
     registry, renaming = Registry(settings.schema_registry, codec), Renaming(keys.keyring(own_keys))
+    placeholders = catalogue.load(settings.catalogue_folder).policy.placeholders
+    grounds, erased = Grounds(settings.phone_region, keys.keyring(own_keys, placeholders)), Erased(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -207,14 +218,13 @@ async def _serve(settings: Settings) -> None:
         async with asyncio.TaskGroup() as pumps:
             for table in rows.TABLES:
                 source = Reader(consumer, table.topic, LIMITS.get(table.name, FRESH))
-                outlet, region = outlets[table.name], settings.phone_region
-                pumps.create_task(
-                    pump(table, source, outlet, codec, registry, settings.layout_epoch, stop, renaming, region)
-                )
+                work = (table, source, outlets[table.name], codec, registry, settings.layout_epoch, stop, renaming)
+                pumps.create_task(pump(*work, grounds, erased))
             pumps.create_task(_say_ready(settings, rewinding, stop))
             pumps.create_task(hours.keep(lambda: connect(settings, own_keys, settings.clickhouse_database), stop))
     finally:
         await consumer.stop()
+        await erased.close()
         for outlet in outlets.values():
             outlet.close()
     _log.info("stopped")

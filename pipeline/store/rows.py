@@ -16,20 +16,38 @@ before are renamed on the way in: read again, they make the rows that the migrat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 
 from pipeline import topics
+from pipeline.domain.changes import change
+from pipeline.domain.identifiers import Keyring
 from pipeline.domain.observations import observation
+from pipeline.domain.outcomes import outcome
+from pipeline.domain.recalled import Recalled
 from pipeline.domain.scoring import DIMENSIONS, MARKS
 
 Record = Mapping[str, Any]  # of an output schema, as wire.Codec decodes it
 Column = list[Any]  # one value a row, as clickhouse-connect takes it: dates as days, times as milliseconds
 
-#: Of a topic that others may write: a record, its time (ms) and the region of phones → what is kept. Raises Rejected.
-Judge = Callable[[Record, int, str], Record]
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What records of others are judged by."""
+
+    region: str = ""  # for phone numbers without a country prefix
+    keyring: Keyring = field(default_factory=lambda: Keyring({"none": bytes(32)}, "none"))
+    erased: Recalled = field(default_factory=Recalled)  # of tables that ask for it: who was erased until now
+
+
+class Dropped(Exception):
+    """A record is as it should be, and is not kept: it is of somebody who was erased. Its text: erased, or blocked."""
+
+
+#: Of a topic that others may write: a record, its time (ms) and the grounds → what is kept. Raises Rejected, Dropped.
+Judge = Callable[[Record, int, Grounds], Record]
 
 DAY_MS = 86_400_000
 DAY_MIN = 7_305  # 1990-01-01, days since 1970
@@ -85,6 +103,7 @@ class Table:
     seals: tuple[str, ...] = ()  # fields that are lists of seals in hexadecimal digits
     tombstones: Tombstones | None = None  # None: its topic is not compacted, and has none
     judge: Judge | None = None  # None: the topic is ours alone, and what cannot be read is a bug
+    asks_erased: bool = False  # whether `judge` has to know who was erased
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -299,10 +318,46 @@ OBSERVATIONS = Table(
     name="observations",
     topic=topics.OBSERVATIONS.name,
     schema=topics.OBSERVATIONS.schema,
-    judge=lambda record, time, region: msgspec.structs.asdict(observation(record, time, region)),
+    judge=lambda record, time, grounds: msgspec.structs.asdict(observation(record, time, grounds.region)),
     columns=_fields(
         *("source", "observation_id", "touchpoint", "observed_at", "kind", "measure", "value", "note", "received_at")
     ),
+)
+
+
+def _outcome(record: Record, time: int, grounds: Grounds) -> Record:
+    found = outcome(record, time, grounds.keyring, grounds.region)
+    if why := grounds.erased.refuses(found, grounds.keyring.seal):
+        raise Dropped(why)
+    return msgspec.structs.asdict(found)
+
+
+OUTCOMES = Table(
+    name="outcomes",
+    topic=topics.OUTCOMES.name,
+    schema=topics.OUTCOMES.schema,
+    judge=_outcome,
+    asks_erased=True,
+    columns=_fields(
+        *(
+            "source",
+            "outcome_id",
+            "kind",
+            "identifier",
+            "session_id",
+            "occurred_at",
+            "received_at",
+            "amount",
+            "currency",
+        )
+    ),
+)
+CHANGES = Table(
+    name="changes",
+    topic=topics.CHANGES.name,
+    schema=topics.CHANGES.schema,
+    judge=lambda record, time, grounds: msgspec.structs.asdict(change(record, time, grounds.region)),
+    columns=_fields("change_id", "touchpoint", "changed_on", "what", "recorded_at", "recorded_by"),
 )
 AUDIT = Table(
     name="audit",
@@ -314,4 +369,7 @@ AUDIT = Table(
     ),
 )
 
-TABLES = (INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, TALLIES, REJECTED, ALERTS, OBSERVATIONS, AUDIT)
+TABLES = (
+    *(INTERACTIONS, IDENTITIES, CUSTOMER_SCORES, TOUCHPOINT_SCORES, TALLIES, REJECTED, ALERTS),
+    *(OBSERVATIONS, OUTCOMES, CHANGES, AUDIT),
+)

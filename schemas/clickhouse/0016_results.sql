@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS outcomes
     outcome_id  String COMMENT 'its id there' CODEC(ZSTD(1)),
     kind        LowCardinality(String) COMMENT 'renewal, refund, churn, cost',
     identifier  String COMMENT 'the strongest one that was given; phone and e-mail in their keyed form' CODEC(ZSTD(1)),
+    session_id  String COMMENT 'always empty, as it comes with no visit: so that it is found, attributed and erased like interactions' CODEC(ZSTD(1)),
     occurred_at DateTime64(3, 'UTC') COMMENT 'when it happened' CODEC(Delta(8), ZSTD(1)),
     received_at DateTime64(3, 'UTC') COMMENT 'when it was received' CODEC(Delta(8), ZSTD(1)),
     amount      Nullable(Float64) COMMENT 'what it brought (+) or cost (-) the business; null: not said' CODEC(ZSTD(1)),

@@ -138,6 +138,7 @@ def _send_over_http(product: Product) -> list[tuple[str, bool]]:
             answer = product.ask("POST", "/v1/interactions", {"events": [event | {"channel": channel}]}, key=key)
             assert "Infinity" in json.dumps(event) or answer.json["accepted"] == 0, answer.text
     _observe(product)
+    _account(product)
     return sent
 
 
@@ -149,6 +150,23 @@ def _observe(product: Product) -> None:
         bad = [good | {name: plant} for name in ("observation_id", "source", "touchpoint", "measure", "kind", "value")]
         answer = product.ask("POST", "/v1/observations", {"observations": [good, *bad]}, key="ingest")
         assert (answer.json["accepted"], len(answer.json["rejected"])) == (1, len(bad)), answer.text
+
+
+def _account(product: Product) -> None:
+    """Outcomes and changes: of whom they are is keyed, in an id it is hashed, elsewhere it is refused or taken out."""
+    for n, (plant, _) in enumerate(PLANTS.values()):
+        good = {"outcome_id": f"r-{n}", "source": "planted", "kind": "refund", "occurred_at": NOW}
+        good |= {"identifiers": {"customer": "c-0"}, "amount": -1, "currency": "USD"}
+        tried = [good, good | {"outcome_id": f"credit for {plant}"}]
+        tried += [good | {"outcome_id": f"of-{n}-{each}", "identifiers": {each: plant}} for each in NAMESPACES]
+        answer = product.ask("POST", "/v1/outcomes", {"outcomes": tried}, key="ingest")
+        assert answer.json["accepted"] >= 2, answer.text
+        bad = [good | {name: plant} for name in ("kind", "currency", "amount", "occurred_at")]
+        assert product.ask("POST", "/v1/outcomes", {"outcomes": bad}, key="ingest").json["accepted"] == 0
+        change = {"change_id": f"c-{n}", "touchpoint": "dispatch", "on": "2025-11-24", "what": f"Ask {plant} first."}
+        assert product.ask("POST", "/v1/changes", change, key="admin").status == 200
+        for name in ("change_id", "touchpoint", "on"):
+            assert product.ask("POST", "/v1/changes", change | {name: plant}, key="admin").status == 400
 
 
 async def _write_to_kafka(product: Product) -> list[tuple[str, bool]]:
@@ -192,6 +210,8 @@ def _all_is_there(product: Product, stored: int, aside: int) -> bool:
     }
     assert counts == {"interactions": stored, "rejected": aside}
     assert product.sql("SELECT toUInt32(count()) AS n FROM observations FINAL")[0]["n"] == len(PLANTS)
+    assert product.sql("SELECT toUInt32(count()) AS n FROM changes_current")[0]["n"] == len(PLANTS)
+    assert product.sql("SELECT toUInt32(count()) AS n FROM business_results")[0]["n"] >= 2 * len(PLANTS)
     return bool(product.sql("SELECT * FROM customer_scores LIMIT 1"))
 
 
@@ -257,6 +277,8 @@ def test_no_topic_but_the_declared_ones_holds_any(records: list[Any], erased: Er
         "identities",
         "scores.touchpoints",
         "observations",
+        "outcomes",
+        "changes",
         "audit",
     }
     held = [(each.topic, each.value) for each in others if each.value and found_in(each.value.decode("latin-1"))]

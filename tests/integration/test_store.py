@@ -19,13 +19,15 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
 from clickhouse_connect.driver.client import Client
 
-from pipeline import kafka, topics, wire
+from pipeline import kafka, keys, topics, wire
 from pipeline.partition import partition_of
 from pipeline.settings import REPO, Settings
 from pipeline.store import rows, writer
 
+from ..collecting import NOON
 from ..conftest import Stack, started
 from ..observing import observed
+from ..outcomes import sent
 from ..unit.store.records import entry, identity
 from .clickhouse_proxy import Proxy, proxied
 
@@ -162,6 +164,57 @@ async def test_an_observation_of_anybody_is_stored_or_set_aside_and_stops_nobody
     aside = "SELECT reason FROM rejected FINAL WHERE topic = 'observations' ORDER BY reason"
     assert [row[0] for row in client.query(aside).result_rows] == ["bad_value", "broken_avro"]
     assert stored(client, name) == 10
+
+
+async def test_an_outcome_of_anybody_is_stored_or_set_aside_and_nobody_erased_comes_back(
+    stack: Stack, client: Client
+) -> None:
+    """Also where the erasure is recorded while the sink runs: it is asked for before each batch."""
+    settings, name = stack.settings, f"results-{next(names)}"
+    who = {n: {"customer": f"{name}.{n}"} for n in range(3)}
+
+    async def send(*told: dict[str, Any]) -> None:
+        await publish(settings, "outcome", topics.OUTCOMES.name, [(name, each) for each in told])
+
+    with sink(settings):
+        async with kafka.producer(settings) as producer:
+            await producer.send_and_wait(topics.OUTCOMES.name, b"junk", key=name.encode())
+        await send(sent(source=name, outcome_id="1", identifiers=who[0]), sent(source=name, amount=math.nan))
+        await send(sent(source=name, outcome_id="1", identifiers=who[0], amount=-7.0))
+        await send(sent(source=name, outcome_id="2", identifiers={"phone": "+1 202 555 0142"}))
+        await until(lambda: stored_all(settings), "everything was stored")
+        seals = [keys.keyring(stack.keys).seal(f"customer:{who[n]['customer']}").hex() for n in (1, 2)]
+        order = f'{{"kind": "erase", "number": 1, "before": {NOON + 1}, "seals": ["{seals[0]}", "{seals[1]}"]}}'
+        async with kafka.producer(settings) as producer:
+            await producer.send_and_wait(topics.IDENTITY_ORDERS.name, order.encode(), key=name.encode(), partition=0)
+        await send(sent(source=name, outcome_id="late", identifiers=who[1]))
+        await send(sent(source=name, outcome_id="new", identifiers=who[2], occurred_at=NOON + 1))
+        await until(lambda: stored_all(settings), "everything was stored")
+    sql = "SELECT outcome_id, identifier, amount FROM outcomes FINAL WHERE source = {n:String} ORDER BY outcome_id"
+    phone = keys.keyring(stack.keys).resolve("phone", "+12025550142", "US").identifier
+    assert client.query(sql, {"n": name}).result_rows == [
+        ("1", f"customer:{name}.0", -7.0),
+        ("2", phone, -20.0),
+        ("new", f"customer:{name}.2", -20.0),
+    ]
+    aside = "SELECT reason FROM rejected FINAL WHERE topic = 'outcomes' ORDER BY reason"
+    assert [row[0] for row in client.query(aside).result_rows] == ["bad_value", "broken_avro"]
+
+
+async def test_a_change_is_stored_as_it_was_recorded_last(stack: Stack, client: Client) -> None:
+    settings, name = stack.settings, f"changed-{next(names)}"
+    said = {"change_id": name, "touchpoint": "chat", "changed_on": 20_414, "what": "Two more agents."}
+    said |= {"recorded_at": NOON, "recorded_by": "staff:0123456789abcdef"}
+    with sink(settings):
+        async with kafka.producer(settings) as producer:
+            for each in (said, said | {"recorded_by": "Jo Smith"}, said | {"what": "Three more agents."}):
+                value = CODEC.encode("change", each)
+                await producer.send_and_wait(topics.CHANGES.name, value, key=name.encode(), partition=0)
+        await until(lambda: stored_all(settings), "everything was stored")
+    found = client.query("SELECT what FROM changes_current WHERE change_id = {n:String}", {"n": name})
+    assert found.result_rows == [("Three more agents.",)]
+    aside = "SELECT reason FROM rejected FINAL WHERE topic = 'changes'"
+    assert [row[0] for row in client.query(aside).result_rows] == ["bad_value"]
 
 
 async def test_a_tombstone_takes_rows_away_and_the_next_start_does_not_bring_them_back(

@@ -215,6 +215,26 @@ def test_words_on_complaints_go_with_the_interactions_they_are_copies_of(client:
     assert events(client, "customer:c", "complaints") == {"new"}
 
 
+def came(client: Client, who: str, *moments: tuple[str, int, int]) -> None:
+    """Outcomes (outcome_id, ms after START when it occurred, when it was received)."""
+    for outcome_id, occurred, received in moments:
+        said = {"source": "billing", "outcome_id": outcome_id, "kind": "refund", "identifier": who, "session_id": ""}
+        at = {"occurred_at": START + occurred, "received_at": START + received}
+        put(client, rows.OUTCOMES, said | at | {"amount": -1.0, "currency": "USD"})
+
+
+def test_outcomes_go_as_interactions_do(client: Client) -> None:
+    came(client, "customer:o", ("old", 99, 99), ("late", 99, 200), ("new", 100, 100), ("corrected", 99, 99))
+    came(client, "customer:o", ("corrected", 100, 100))
+    came(client, "device:o", ("first", 10, 10), ("second", 60, 60))
+    came(client, "customer:p", ("else", 1, 1))
+    shared = Shared(identifier="device:o", placeholder=f"erased:{START + 100}.o", settled=["s"], until=START + 50)
+    erasure = Erasure(START + 100, 1, frozenset({"customer:o"}), [shared])
+    assert erase(client, erasure).keys() == {"outcomes"}
+    found = asked(client, "SELECT outcome_id FROM outcomes FINAL ORDER BY outcome_id")
+    assert [row[0] for row in found] == ["corrected", "else", "new", "second"]
+
+
 def test_who_was_erased_is_taken_out_of_what_others_said_before(client: Client) -> None:
     named = {
         "links": ["anonymous:m", "device:m"],

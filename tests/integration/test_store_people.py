@@ -155,7 +155,7 @@ def person_views(client: Client) -> list[str]:
 
 
 def lately(world: World, who: str) -> None:
-    """Something of which every view that has persons says something: a contact, an answer, an order, a complaint, a score."""
+    """Of which every view that has persons says something: a contact, an answer, an order, a complaint, a score."""
     ago = int(time.time() * 1000) - START - 3_600_000
     seen = {"evidence": {"effectiveness": 0.0, "ease": 50.0, "emotion": 25.0}, "evidence_kind": "observed"}
     contact = {"contact": "contact", "queue_outcome": "answered", "issue": "parcel", "details": {"queue": "q"}}

@@ -20,6 +20,7 @@ DOTS = """SELECT touchpoint, dot FROM touchpoint_dots
     WHERE layer IN ('backstage', 'support') AND touchpoint != 'product_content'"""
 SEEN = """SELECT count() AS n FROM observations FINAL
     WHERE source IN ('shift-app', 'warehouse', 'monitoring', 'mood-board')"""
+RESULTS = "SELECT count() AS n FROM business_results WHERE source IN ('dispatch', 'billing', 'bookkeeping')"
 
 
 def play(product: Product, events: int) -> list[dict[str, Any]]:
@@ -56,6 +57,11 @@ def test_the_shop_plays_and_goes_on_where_it_was(product: Product) -> None:
     assert (Path(product.home) / "shop.json").exists()
 
     eventually(lambda: int(product.sql(SEEN)[0]["n"]) >= 0.95 * closed["observed"] > 500)  # a few may be sent twice
+    eventually(lambda: int(product.sql(RESULTS)[0]["n"]) >= 0.95 * closed["accounted"] > 50)
+    assert {row["touchpoint"] for row in product.sql("SELECT touchpoint FROM changes_current")} == {
+        "call_queue",
+        "returns_desk",
+    }
     known = {row["touchpoint"]: row["dot"] for row in product.sql(DOTS)}
     assert len(known) == 7
     assert {known["order_picking"], known["payment_service"], known["search_index"]} == {"green"}

@@ -3,7 +3,8 @@
 ``people.yaml`` and ``journeys.yaml`` are the cast and the script, ``script.py`` reads them, ``plan.py`` makes one
 person's journey into events (pure: the same number gives the same journey), ``schedule.py`` decides who does what
 when, ``memory.py`` remembers it between runs, and ``play.py`` sends. ``backstage.yaml`` and ``backstage.py`` are what
-staff and systems see behind the line of visibility.
+staff and systems see behind the line of visibility, ``books.yaml`` and ``books.py`` what customers bring and cost
+beside what they do, and what was changed lately.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """Playing the shop: events become due, and go to `POST /v1/interactions`; so do observations, to `/v1/observations`.
 
+What customers bring and cost beside goes to `/v1/outcomes` before its event: who is stopped in between sends both
+again. What was changed goes to `/v1/changes`, at the first start.
+
 What was due is sent once it is accepted, in order, and again until then: 429, 503 and a server that is not there are
 waited for. What is rejected is a mistake of the script: it is logged by its type or measure and the reason, and left.
 Any other answer ends the process. Nothing personal is logged.
@@ -17,7 +20,9 @@ import httpx
 
 from pipeline import keys, logs
 from pipeline.local.shop.backstage import HISTORY_MS, observers, told
+from pipeline.local.shop.books import books
 from pipeline.local.shop.memory import Memory, recall, remember
+from pipeline.local.shop.plan import Event
 from pipeline.local.shop.schedule import RECENT_MS, Schedule
 from pipeline.local.shop.script import people, script
 from pipeline.settings import Settings
@@ -48,32 +53,37 @@ def play(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     host = EVERYWHERE.get(settings.host, settings.host)
-    secret = keys.load_or_create(settings).ingest
+    secrets = keys.load_or_create(settings)
     with httpx.Client(
         base_url=f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}",
-        headers={"Authorization": f"Bearer {secret}"},
+        headers={"Authorization": f"Bearer {secrets.ingest}"},
         timeout=ANSWER_S,
         trust_env=False,
     ) as client:
-        Shop(client, settings.home / "shop.json", stop, _now_ms()).run()
+        Shop(client, settings.home / "shop.json", stop, _now_ms(), secrets.admin).run()
 
 
 class Shop:
     """One run of the shop, from `now_ms` on."""
 
-    def __init__(self, client: httpx.Client, path: Path, stop: Flag, now_ms: int) -> None:
+    def __init__(self, client: httpx.Client, path: Path, stop: Flag, now_ms: int, admin: str) -> None:
+        """`client` sends with the ingest key; `admin` is the key for changes."""
         self._client = client
         self._path = path
         self._stop = stop
         self._schedule = Schedule(script(), people(SEED), f"{now_ms:x}", SEED)
         self._observers = observers()
-        self._sent = self._observed = self._rejected = 0
+        self._books = books()
+        self._admin = {"Authorization": f"Bearer {admin}"}
+        self._sent = self._observed = self._accounted = self._rejected = 0
         memory = recall(path)
         self._seen_ms = 0 if memory is None else memory.seen_ms
         if memory is None:
             self._schedule.begin_history(now_ms)
             self._told_ms = 0
+            self._changes = self._books.changed(now_ms)
         else:
+            self._changes = []
             self._told_ms = memory.told_ms
             for start in memory.open:
                 self._schedule.add(start, memory.told_ms)
@@ -84,6 +94,8 @@ class Shop:
     def run(self) -> None:
         """Send what is due, until told to stop."""
         remembered = reported = time.monotonic()
+        for each in self._changes:
+            self._record(each)
         while not self._stop.is_set():
             full = self._tell(_now_ms()) | self._observe(_now_ms())
             now = time.monotonic()
@@ -91,23 +103,41 @@ class Shop:
                 self._remember()
                 remembered = now
             if now - reported >= REPORT_S:
-                log.info("playing", sent=self._sent, observed=self._observed, rejected=self._rejected)
+                log.info("playing", **self._counts)
                 reported = now
             self._stop.wait(BATCH_PAUSE_S if full else TURN_S)
         self._remember()
-        log.info("closed", sent=self._sent, observed=self._observed, rejected=self._rejected)
+        log.info("closed", **self._counts)
 
     def _tell(self, now_ms: int) -> bool:
         """Send the next batch of what is due. True where there is more."""
         if self._next_ms < now_ms:  # after a long wait those who would have come have gone elsewhere
             self._next_ms = self._schedule.begin_all(max(self._next_ms, now_ms - RECENT_MS), now_ms)
         batch = self._schedule.due(now_ms, BATCH_EVENTS)
+        self._account([due.event for due in batch])
         if batch and (answer := self._send("interactions", {"events": [due.event for due in batch]})):
             self._told_ms = batch[-1].at_ms
             self._schedule.done(len(batch))
             self._sent += int(answer["accepted"])
             self._say_rejected(answer, [due.event["type"] for due in batch])
         return len(batch) == BATCH_EVENTS
+
+    def _account(self, events: list[Event]) -> None:
+        """Send what customers brought and cost beside these events."""
+        batch = [found for event in events for found in self._books.outcomes(event)]
+        if batch and (answer := self._send("outcomes", {"outcomes": batch})):
+            self._accounted += int(answer["accepted"])
+            self._say_rejected(answer, [each["kind"] for each in batch])
+
+    def _record(self, change: dict[str, Any]) -> None:
+        """Send what was changed. Of another catalogue's touchpoints nothing is recorded."""
+        answer = self._post("changes", change, self._admin)
+        if answer is None or answer.status_code == httpx.codes.OK:
+            return
+        if answer.status_code != httpx.codes.BAD_REQUEST:
+            raise ShopRefused(f"POST /v1/changes answers {answer.status_code}")
+        self._rejected += 1
+        log.warning("rejected", type="change", reason=answer.json()["reason"], detail=answer.json()["detail"])
 
     def _observe(self, now_ms: int) -> bool:
         """Send the next batch of what staff and systems saw. True where there is more."""
@@ -126,20 +156,27 @@ class Shop:
 
     def _send(self, what: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """The answer once the server has taken it; None where the shop was stopped before."""
+        answer = self._post(what, body)
+        if answer is None:
+            return None
+        if answer.status_code != httpx.codes.ACCEPTED:
+            raise ShopRefused(f"POST /v1/{what} answers {answer.status_code}")
+        taken: dict[str, Any] = answer.json()
+        return taken
+
+    def _post(self, what: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> httpx.Response | None:
+        """The answer, once it is not that it should be sent again; None where the shop was stopped before."""
         wait_s = WAIT_S_FIRST
         while not self._stop.is_set():
             after_s = wait_s
             try:
-                answer = self._client.post(f"/v1/{what}", json=body)
+                answer = self._client.post(f"/v1/{what}", json=body, headers=headers)
             except httpx.TransportError as problem:
                 after_s = min(after_s, NOBODY_S_MAX)
                 log.warning("no_answer", problem=type(problem).__name__, wait_s=after_s)
             else:
-                if answer.status_code == httpx.codes.ACCEPTED:
-                    taken: dict[str, Any] = answer.json()
-                    return taken
                 if answer.status_code not in WAITING:
-                    raise ShopRefused(f"POST /v1/{what} answers {answer.status_code}")
+                    return answer
                 after_s = _retry_after_s(answer, wait_s)
                 log.warning("not_now", status=answer.status_code, wait_s=after_s)
             self._stop.wait(after_s)
@@ -150,6 +187,12 @@ class Shop:
         for each in answer["rejected"]:
             self._rejected += 1
             log.warning("rejected", type=kinds[each["index"]], reason=each["reason"], detail=each["detail"])
+
+    @property
+    def _counts(self) -> dict[str, int]:
+        """For the log."""
+        done = {"sent": self._sent, "observed": self._observed, "accounted": self._accounted}
+        return done | {"rejected": self._rejected}
 
     def _remember(self) -> None:
         remember(self._path, Memory(self._told_ms, tuple(self._schedule.open()), self._seen_ms))

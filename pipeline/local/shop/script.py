@@ -16,7 +16,7 @@ Amount = int | float | Span | str
 
 
 class BadScript(ValueError):
-    """people.yaml, journeys.yaml or backstage.yaml cannot be played; the text says where and why."""
+    """people.yaml, journeys.yaml, backstage.yaml or books.yaml cannot be played; the text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)

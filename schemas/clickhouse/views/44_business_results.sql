@@ -57,7 +57,7 @@ FROM
             SELECT
                 i.*,
 ${person}
-            FROM (SELECT *, '' AS session_id FROM outcomes FINAL) AS i
+            FROM (SELECT * FROM outcomes FINAL) AS i
 ${assignments}
         ) AS o
         LEFT ANTI JOIN analysis_refused_parts AS refused ON refused.who = o.person AND (refused.browser = '' OR refused.browser = o.identifier)

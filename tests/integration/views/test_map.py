@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain import blueprint, digest, periods
 from pipeline.domain.blueprint import CHANNELS, EVERYBODY, KNOWN, Passage, Segment, Sums
+from pipeline.domain.digest import Changed
 from pipeline.domain.governance import Order
 from pipeline.domain.messages import Assignment
 from pipeline.domain.periods import Window
@@ -277,7 +278,13 @@ def test_a_week_is_told_from_what_is_stored(client: Client) -> None:
     for n, (at, words) in enumerate(((monday + DAY, "two are ill"), (monday - DAY, "earlier"))):
         told = {**note, "observation_id": f"n{n}", "note": words, "observed_at": at, "received_at": at}
         put(client, rows.OBSERVATIONS, told)
+    who = {"recorded_at": now, "recorded_by": "staff:0123456789abcdef"}
+    for n, what in ((-1, "earlier"), (0, "monday"), (6, "sunday"), (7, "later")):
+        on = (week.monday - date(1970, 1, 1)).days + n
+        put(client, rows.CHANGES, {"change_id": what, "touchpoint": "chat", "changed_on": on, "what": what} | who)
     found = asyncio.run(weekly.told(Embedded(client), SHOP, week, now, ZoneInfo("UTC")))
+    sunday = week.monday + timedelta(days=6)
+    assert found.changes == [Changed("Chat", week.monday, "monday"), Changed("Chat", sunday, "sunday")]
     assert [(each.touchpoint, each.text, each.rating) for each in found.customers] == [("Chat", "slow", 0.25)]
     assert [(each.touchpoint, each.text) for each in found.staff] == [("Planning of shifts", "two are ill")]
     assert (found.until, found.counts.interactions) == (None, 1)

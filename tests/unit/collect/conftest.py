@@ -46,8 +46,13 @@ class Site:
         body = json.dumps({"observations": observations})
         return await self.client.post("/v1/observations", **{"content": body, "headers": AUTHORIZED} | changes)
 
+    async def account(self, *outcomes: Any, **changes: Any) -> httpx.Response:
+        """POST these outcomes; `changes` go to httpx."""
+        body = json.dumps({"outcomes": outcomes})
+        return await self.client.post("/v1/outcomes", **{"content": body, "headers": AUTHORIZED} | changes)
+
     def written(self) -> list[dict[str, Any]]:
-        """The Avro events and observations that the broker has."""
+        """The Avro events, observations and outcomes that the broker has."""
         return [self.codec.decode(record.value)[1] for record in self.broker.written]
 
 

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from pipeline.domain.blueprint import Change, Reading
 from pipeline.domain.catalogue import Touchpoint
 from pipeline.domain.digest import (
+    CHANGES_MAX,
     BadWeek,
+    Changed,
     Counts,
+    Did,
     Digest,
     Said,
     Section,
@@ -66,7 +69,8 @@ def test_a_quiet_week_says_so_in_words() -> None:
         "\n## What customers said\n\n- Nobody left a comment.\n"
         "\n## What staff on the front line said\n\n- Nobody left a note. /observe takes them.\n"
         "\n## What was changed, and what that did\n\n"
-        "- Nothing is recorded of what was changed in this week, so nobody can say what it did.\n"
+        "- Nothing is recorded of what was changed in this week, so nobody can say what it did. POST /v1/changes takes "
+        "it.\n"
     )
 
 
@@ -111,6 +115,41 @@ def test_words_are_the_unhappiest_and_happiest_of_different_places() -> None:
     assert "fine" in words
     assert len(words) == 6
     assert max(map(len, words)) <= 500
+
+
+def test_what_was_changed_is_told_by_touchpoint_and_day() -> None:
+    changes = [
+        Changed("Chat", date(2026, 11, 20), "Answers are  suggested."),
+        Changed("Chat", date(2026, 11, 17), "Two more agents."),
+        Changed("Call queue", date(2026, 11, 22), "x" * 900),
+    ]
+    (told_all,) = [each for each in digest(told(changes=changes)).sections if each.title.startswith("What was changed")]
+    queue, *chat = told_all.sentences
+    assert chat == ["Chat, since 17 November: Two more agents.", "Chat, since 20 November: Answers are suggested."]
+    assert queue.startswith("Call queue, since 22 November: xxx")
+    assert len(queue) < 600
+    many = [Changed("Chat", FRIDAY, str(n)) for n in range(CHANGES_MAX + 3)]
+    told_some = digest(told(changes=many)).sections[-1].sentences
+    assert (len(told_some), told_some[-1]) == (CHANGES_MAX + 1, "And 3 more.")
+
+
+def test_what_a_change_did_stands_with_it() -> None:
+    points = Interval(7.25, 3.0, 11.5)
+    changes = [
+        Changed("Chat", date(2026, 11, 17), "Two more agents", Did("grey", reason="too early")),
+        Changed("Login", date(2026, 10, 19), "One field less.", Did("better", points, True, 28, beware="It was low.")),
+        Changed("Door", date(2026, 10, 20), "A bell", Did("no difference", Interval(1.0, -2.0, 4.0), False, 21)),
+    ]
+    assert digest(told(changes=changes)).sections[-1].sentences == [
+        "Chat, since 17 November: Two more agents. What it did is not known: too early.",
+        "Door, since 20 October: A bell. No difference beyond chance: +1.0 points, between -2.0 and +4.0 with 95 %, "
+        "compared with nothing else, in 21 days.",
+        "Login, since 19 October: One field less. Better: +7.2 points, between +3.0 and +11.5 with 95 %, against "
+        "touchpoints that were not changed, in 28 days. It was low.",
+    ]
+    earlier = digest(told(changes=changes[1:])).sections[-1].sentences
+    assert earlier[0].startswith("Nothing is recorded of what was changed in this week")
+    assert len(earlier) == 3
 
 
 def test_what_is_said_whole_is_counted_plainly() -> None:

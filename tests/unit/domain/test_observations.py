@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.domain.impersonal import IDENTIFIER
 from pipeline.domain.interaction import NAMESPACES
-from pipeline.domain.observations import IDENTIFIER, KINDS, Observation, observation
+from pipeline.domain.observations import KINDS, Observation, observation
 from pipeline.domain.reasons import Rejected
 from pipeline.domain.validate import AHEAD_MS_MAX, NAME_CHARS_MAX, NUMBER_MAX, TEXT_CHARS_MAX
 from tests.collecting import NOON

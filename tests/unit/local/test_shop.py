@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from threading import Event as Flag
@@ -17,11 +18,14 @@ import pytest
 from pipeline.catalogue import load
 from pipeline.collect.event import Events
 from pipeline.domain import validate
+from pipeline.domain.changes import change
 from pipeline.domain.identifiers import Keyring
 from pipeline.domain.observations import observation
+from pipeline.domain.outcomes import Sent, outcome
 from pipeline.local.shop import play
 from pipeline.local.shop.backstage import HISTORY_MS as BACKSTAGE_MS
 from pipeline.local.shop.backstage import observers, told
+from pipeline.local.shop.books import books
 from pipeline.local.shop.memory import BrokenMemory, Memory, recall, remember
 from pipeline.local.shop.plan import Event, Start, plan
 from pipeline.local.shop.schedule import HISTORY_MS, PAUSE_MS, Schedule
@@ -32,6 +36,7 @@ NOW = 1_750_000_000_000
 SCRIPT = script()
 PEOPLE = people(1)
 OBSERVERS = observers()
+BOOKS = books()
 EVERYONE = [*SCRIPT.journeys, SCRIPT.beginning]
 
 
@@ -239,11 +244,21 @@ class Server:
         self.answers = list(answers)
         self.events: list[Event] = []
         self.observed: list[dict[str, Any]] = []
+        self.accounted: list[dict[str, Any]] = []
+        self.changed: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/observations":
             self.observed += json.loads(request.content)["observations"]
             return accepted(0)
+        if request.url.path == "/v1/outcomes":
+            self.accounted += json.loads(request.content)["outcomes"]
+            return accepted(0)
+        if request.url.path == "/v1/changes":
+            assert request.headers["authorization"] == "Bearer admin"
+            self.changed.append(json.loads(request.content))
+            problem = {"reason": "unknown_touchpoint", "detail": "touchpoint: the catalogue knows none of that name"}
+            return httpx.Response(200, json={}) if len(self.changed) > 1 else httpx.Response(400, json=problem)
         answer = self.answers.pop(0)
         if not self.answers:
             self.stop.set()
@@ -266,7 +281,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Serve
         stop = Flag()
         server = Server(stop, *answers)
         with httpx.Client(base_url="http://shop.example", transport=httpx.MockTransport(server)) as client:
-            play.Shop(client, tmp_path / "shop.json", stop, now_ms).run()
+            play.Shop(client, tmp_path / "shop.json", stop, now_ms, "admin").run()
         return server
 
     return run
@@ -306,6 +321,30 @@ def test_observations_are_told_once_and_on_from_there(
     second = shop(*[accepted() for _ in range(8)], now_ms=later)
     known = unique | {each["observation_id"]: each for each in second.observed}
     assert known == {seen["observation_id"]: seen for _, seen in told(OBSERVERS, NOW - BACKSTAGE_MS, later)}
+
+
+def test_what_customers_bring_and_cost_comes_with_their_events_and_changes_once(shop: Callable[..., Server]) -> None:
+    first = shop(*[accepted() for _ in range(8)])
+    assert first.accounted == [found for event in first.events for found in BOOKS.outcomes(event)]
+    assert {each["kind"] for each in first.accounted} >= {"cost", "renewal", "refund"}
+    assert first.changed == BOOKS.changed(NOW)
+    assert not shop(accepted(), now_ms=NOW + 1).changed
+
+
+def test_all_outcomes_and_changes_are_accepted_and_known_to_the_catalogue() -> None:
+    catalogue = load(Settings().catalogue_folder)
+    keyring = Keyring({"k": b"k" * 32}, "k", placeholders=catalogue.policy.placeholders)
+    sent = [found for event in history() for found in BOOKS.outcomes(event)]
+    assert len(sent) > 50
+    assert len({(each["source"], each["outcome_id"]) for each in sent}) == len(sent)
+    for each in sent:
+        given = msgspec.json.decode(json.dumps(each), type=Sent).given(NOW)
+        assert outcome(given, NOW, keyring, "US").occurred_at == each["occurred_at"]
+    for each in BOOKS.changed(NOW):
+        assert each["touchpoint"] in catalogue.touchpoints
+        day = (date.fromisoformat(each["on"]) - date(1970, 1, 1)).days
+        said = {**each, "changed_on": day, "recorded_at": NOW, "recorded_by": "staff:0123456789abcdef"}
+        assert change(said, NOW, "US").what == each["what"]
 
 
 def test_a_rejected_event_is_left(shop: Callable[..., Server]) -> None:

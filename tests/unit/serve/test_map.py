@@ -182,6 +182,7 @@ async def test_governance_puts_red_that_nobody_acts_on_on_top(counting: Serving)
         "Four of five callers wait at most twenty seconds.",
         "2 open alerts belong to no touchpoint",
         "12,345 times",
+        "Changed on 24 November 2026: Two more agents.",
     ):
         assert words in page
     assert "<script>document" not in page

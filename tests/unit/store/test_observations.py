@@ -28,7 +28,7 @@ def record(offset: int, value: bytes | None) -> ConsumerRecord:
 
 def made(*values: bytes | None) -> Block:
     records = [record(n, value) for n, value in enumerate(values)]
-    return block(rows.OBSERVATIONS, CODEC, 1, records, region="US")
+    return block(rows.OBSERVATIONS, CODEC, 1, records, grounds=rows.Grounds("US"))
 
 
 def encoded(**changes: Any) -> bytes:
