@@ -1,7 +1,7 @@
 """How long it takes to count how people really go where there is much: `python -m tests.benchmarks.paths`.
 
-Fills ClickHouse (embedded) with that many interactions of 28 days: visits of five, at all touchpoints of the catalogue, a
-quarter of them calls with an issue and a handle time; an eighth of the people have a device that is theirs. Then runs
+Fills ClickHouse (embedded) with that many interactions of 28 days: visits of five, at all touchpoints of the catalogue,
+a quarter of them calls with an issue and a handle time; an eighth of the people have a device that is theirs. Then runs
 the statement of `throughline analyse paths`, makes the result of it and keeps it. Prints the seconds, and the most
 memory that the process had with the engine in it; it should take under 60 s. People go as chance has it, so nearly
 every path is one person's: nothing adds up early. `--folder` keeps the data.
@@ -92,7 +92,7 @@ def main() -> None:
             began = time.perf_counter()
             fill(client, known, arguments.interactions)
             print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
-            until = date.today() + timedelta(days=1)  # noqa: DTZ011  # of the fill's days, whichever zone
+            until = date.today() + timedelta(days=1)  # of the fill's days, whichever zone
             period = Period(until - timedelta(days=DAYS), until, ZoneInfo("UTC"))
             print("| people | lines | seconds | work of all threads | most memory |\n| --- | --- | --- | --- | --- |")
             slowest = max(measure(client, known, period) for _ in range(arguments.rounds))
