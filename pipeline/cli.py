@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _rescore(settings, options)
         case "digest":
             _digest(settings, options)
+        case "report":
+            _report(settings, options)
         case "analyse":
             _analyse(settings, options)
         case "keys":
@@ -117,10 +120,21 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         from pipeline.analyse.main import add_commands
 
         add_commands(analyse)
+    report = commands.add_parser("report", help="what drives experience and what to do first, as a page for everybody")
+    report.add_argument("--from", dest="since", type=_day, metavar="DATE", help="leave out analyses of before that day")
+    report.add_argument("--to", dest="until", type=_day, metavar="DATE", help="leave out those from that day on")
+    report.add_argument("--html", type=Path, metavar="FILE", required=True, help="write the page there")
     run = commands.add_parser("run", help="run one process in the foreground")
     run.add_argument("name", help=f"one of {', '.join(PROCESSES)} (stitch-0, stitch-1, … are workers of stitch)")
     run.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-11-27") from None
 
 
 def _fail(error: object, status: int = FAILED) -> NoReturn:
@@ -319,6 +333,20 @@ def _analyse(settings: Settings, options: argparse.Namespace) -> None:
         _fail(f"no stack runs in {settings.home}; `throughline up` starts one")
     try:
         sys.exit(analyse.run(attached(settings), options))
+    except (BadCatalogue, CannotAnalyse, OSError) as error:
+        _fail(error)
+
+
+def _report(settings: Settings, options: argparse.Namespace) -> None:
+    from pipeline.analyse import report
+    from pipeline.analyse.source import CannotAnalyse
+    from pipeline.domain.catalogue import BadCatalogue
+    from pipeline.local.home import StackFile, attached
+
+    if StackFile.read(settings.home) is None and not settings.clickhouse_url:
+        _fail(f"no stack runs in {settings.home}; `throughline up` starts one")
+    try:
+        print(report.run(attached(settings), report.Asked(options.html, options.since, options.until)))
     except (BadCatalogue, CannotAnalyse, OSError) as error:
         _fail(error)
 

@@ -59,6 +59,7 @@ GRANT SELECT ON throughline.customer_by_definition TO bi;
 GRANT SELECT ON throughline.analyses_newest TO bi;
 GRANT SELECT ON throughline.drivers TO bi;
 GRANT SELECT ON throughline.segments TO bi;
+GRANT SELECT ON throughline.paths TO bi;
 GRANT SELECT ON throughline.link_effects TO bi;
 GRANT SELECT ON throughline.link_bands TO bi;
 GRANT SELECT ON throughline.change_effects TO bi;
@@ -99,6 +100,7 @@ ALTER TABLE throughline.customer_by_definition MODIFY SQL SECURITY DEFINER DEFIN
 ALTER TABLE throughline.analyses_newest MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.drivers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.segments MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.paths MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.link_effects MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.link_bands MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.change_effects MODIFY SQL SECURITY DEFINER DEFINER = throughline;

@@ -16,6 +16,7 @@ from pipeline.analyse.driving import CASES_MIN, Interval, Sampling, Study
 from pipeline.analyse.reading import RECOMMENDATION, SCORE, Outcome
 from pipeline.analyse.resampling import Array
 from pipeline.analyse.result import OF, Result, Row
+from pipeline.analyse.source import CannotAnalyse
 from pipeline.domain.catalogue import Catalogue
 from pipeline.domain.scoring import DIMENSIONS
 from pipeline.settings import Settings
@@ -169,7 +170,10 @@ class Look:
         return self._known.touchpoints[driver].name if driver in self._known.touchpoints else driver
 
     def table(self) -> Asked:
-        """The table by the outcome that was asked for; automatic: by the first for which it suffices."""
+        """The table by the outcome that was asked for; automatic: by the first for which it suffices.
+
+        Raises CannotAnalyse, and the driver's errors.
+        """
         if self._options.outcome != AUTOMATIC:
             return self._by(self._options.outcome)
         first = self._by(RECOMMENDATION)
@@ -182,10 +186,12 @@ class Look:
             return Asked(of, (), np.empty((0, 1)), refused=f"No question of scores.yaml has the metric {metric}.")
         by_dimension = self._options.of == BY_DIMENSION
         wanted = tuple(dict.fromkeys(each.strip() for each in self._options.drivers.split(",") if each.strip()))
+        if len(wanted) > reading.DRIVERS_MAX:
+            raise CannotAnalyse(f"{len(wanted)} drivers are too many at once: {reading.DRIVERS_MAX} at most")
         if by_dimension:
             drivers: tuple[str, ...] = tuple(DIMENSIONS)
         elif wanted:
-            drivers = wanted[: reading.DRIVERS_MAX]
+            drivers = wanted
         else:
             found = reading.touchpoints(self._client, self._period, of, self._options.most)
             drivers = tuple(touchpoint for touchpoint, _ in found)

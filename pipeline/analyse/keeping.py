@@ -1,4 +1,5 @@
-"""Results in ClickHouse. Rows go first and their analysis last, so that no query sees an analysis by halves."""
+"""Results in ClickHouse. Rows go first and their analysis last, so that no query sees an analysis by halves; then what
+the same analysis came to before is deleted."""
 
 from __future__ import annotations
 
@@ -22,6 +23,9 @@ _NEWEST = """SELECT analysis_id, version, definition, period_from, period_to, co
 _ROWS = """SELECT item, label, figures, notes FROM analysis_rows FINAL
     WHERE analysis_id = {id:String} AND computed_at = {at:DateTime64(3, 'UTC')} ORDER BY position"""
 
+_DELETE = """ALTER TABLE analysis_rows DELETE
+    WHERE analysis_id = {id:String} AND computed_at < {at:DateTime64(3, 'UTC')}"""
+
 
 def keep(client: Client, result: Result, now_ms: int) -> None:
     """Store a result in the place of the same analysis before. Raises the driver's errors; it may be repeated."""
@@ -37,6 +41,7 @@ def keep(client: Client, result: Result, now_ms: int) -> None:
         *(result.seed, dict(result.parameters), list(result.caveats), result.refused),
     )
     client.insert("analyses", [analysis], list(_ANALYSIS), settings=_AT_ONCE)
+    client.command(_DELETE, {"id": of, "at": at}, settings={"mutations_sync": 1})
 
 
 def newest(client: Client, kind: str, of: str = "") -> Result | None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "link": "pipeline.analyse.link",
     "changes": "pipeline.analyse.changes",
     "segments": "pipeline.analyse.segments",
+    "paths": "pipeline.analyse.paths",
 }
 
 

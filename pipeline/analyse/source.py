@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 
 from pipeline import catalogue, keys
-from pipeline.clickhouse import connect
+from pipeline.clickhouse import ANSWER_S, connect
 from pipeline.settings import Settings
 
 DAYS = 90  # of a period of which nothing is said
@@ -49,10 +49,10 @@ def period(settings: Settings, options: argparse.Namespace, now: datetime, days:
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Client]:
+def connected(settings: Settings, answer_s: int = ANSWER_S) -> Iterator[Client]:
     """A client of the settings' ClickHouse. Raises CannotAnalyse where it does not answer, or says no."""
     try:
-        with connect(settings, keys.load_or_create(settings), settings.clickhouse_database) as client:
+        with connect(settings, keys.load_or_create(settings), settings.clickhouse_database, answer_s) as client:
             yield client
     except ClickHouseError as error:
         line = str(error).splitlines()[0][:200]

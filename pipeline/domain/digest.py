@@ -19,6 +19,7 @@ MOVES_MAX = 10  # of each direction
 VERBATIMS_MAX = 6
 NOTES_MAX = 8
 CHANGES_MAX = 20
+DRIVERS_MAX = 3
 TEXT_CHARS_MAX = 500
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
@@ -100,6 +101,28 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Driver:
+    """A touchpoint that carries experience: its share of what all explain (0 to 1), how it does (0 to 100)."""
+
+    touchpoint: str  # its id
+    name: str
+    share: Interval
+    performance: Interval
+    n: int
+    quadrant: str  # what follows, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """The newest analysis of drivers (`throughline analyse drivers`), the largest share first."""
+
+    since: date
+    until: date  # the first day after it
+    drivers: Sequence[Driver] = ()
+    refused: str = ""  # why there are none
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What else there was in the week."""
 
@@ -121,6 +144,7 @@ class Told:
     customers: Sequence[Said]
     staff: Sequence[Said]
     counts: Counts
+    drivers: Drivers | None = None  # None: nobody has analysed them
     changes: Sequence[Changed] = ()  # of this week; and earlier ones of which it is known what they did
 
 
@@ -154,6 +178,7 @@ def digest(told: Told) -> Digest:
         sections=[
             _moves("What got better", told.readings, better=True),
             _moves("What got worse", told.readings, better=False),
+            _drives(told.drivers, told.readings),
             _open(told.readings, told.counts),
             _customers(told.customers),
             _staff(told.staff),
@@ -227,6 +252,36 @@ def _move(known: Touchpoint, reading: Reading) -> str:
     what = "score" if reading.measure == SCORE else reading.measure.replace("_", " ")
     pieces = f"{reading.n:,} {'piece' if reading.n == 1 else 'pieces'} of evidence"
     return f"{known.name}: {what} {now} after {before} ({pieces}{between}). Owner: {known.owner}."
+
+
+def _drives(found: Drivers | None, readings: Sequence[tuple[Touchpoint, Reading]]) -> Section:
+    """What carries experience by the newest analysis, and whether it moved in this week."""
+    title = "What drives this"
+    if found is None:
+        return Section(title, ["Nobody has analysed what drives experience: throughline analyse drivers does."])
+    days = f"{_day(found.since)} to {_day(found.until - timedelta(days=1))}"
+    if found.refused or not found.drivers:
+        return Section(title, [f"What drives experience is not known of {days}: {found.refused or 'nothing does.'}"])
+    moved = {known.id: reading.change for known, reading in readings}
+    sentences = []
+    for each in found.drivers[:DRIVERS_MAX]:
+        change = moved.get(each.touchpoint)
+        this_week = ""
+        if change is not None and change.beyond_chance:
+            this_week = f" It got {'better' if change.better else 'worse'} this week."
+        share = _ends(each.share, 100)
+        text = (
+            f"{each.name} carries {share} % of it and scores {_ends(each.performance)} (n {each.n:,}): {each.quadrant}."
+        )
+        sentences.append(text + this_week)
+    sentences.append(f"Of {days}; association, not cause. throughline report says more.")
+    return Section(title, sentences)
+
+
+def _ends(figure: Interval, factor: int = 1) -> str:
+    """41 (35 to 47)."""
+    value, low, high = ("–" if each is None else f"{factor * each:.0f}" for each in figure)
+    return value if figure.low is None or figure.high is None else f"{value} ({low} to {high})"
 
 
 def _open(readings: Sequence[tuple[Touchpoint, Reading]], counts: Counts) -> Section:

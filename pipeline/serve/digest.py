@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipeline import catalogue
 from pipeline.domain import blueprint, digest, periods
 from pipeline.domain.blueprint import SCORE
 from pipeline.domain.catalogue import Catalogue
-from pipeline.domain.digest import Changed, Counts, Did, Digest, Said, Told, Week
+from pipeline.domain.digest import DRIVERS_MAX, Changed, Counts, Did, Digest, Driver, Drivers, Said, Told, Week
 from pipeline.domain.intervals import Interval
 from pipeline.domain.periods import Window
 from pipeline.keys import load_or_create
@@ -47,6 +48,15 @@ _CHANGES = """SELECT c.touchpoint AS touchpoint, toString(c.changed_on) AS day, 
     WHERE c.changed_on < toDate({monday:String}) + 7
         AND c.changed_on >= toDate({monday:String}) - if(isNotNull(points), {weeks:UInt32} * 7, 0)
     ORDER BY c.changed_on DESC, c.touchpoint, c.change_id LIMIT {most:UInt32}
+    SETTINGS join_use_nulls = 0"""
+_DRIVERS = """SELECT a.refused AS refused, toString(a.period_from) AS since, toString(a.period_to) AS until,
+        d.driver AS touchpoint, d.name AS name, d.quadrant AS quadrant, d.n AS n,
+        d.share AS share, d.share_low AS share_low, d.share_high AS share_high, d.performance AS performance,
+        d.performance_low AS performance_low, d.performance_high AS performance_high
+    FROM analyses_newest AS a
+    LEFT JOIN (SELECT * FROM drivers WHERE of = 'touchpoints') AS d ON d.computed_at = a.computed_at
+    WHERE a.kind = 'drivers' AND a.of = 'touchpoints'
+    ORDER BY d.position LIMIT {most:UInt32}
     SETTINGS join_use_nulls = 0"""
 CHANGE_WEEKS = 5  # so far back what changes did is told: four weeks after a change are over in the fifth
 
@@ -137,6 +147,7 @@ async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone
             complaints_closed=int(complaints["closed"]),
             complaints_overdue=int(complaints["overdue"]),
         ),
+        drivers=_drivers(await reports.rows(_DRIVERS, {"most": DRIVERS_MAX}, COUNT)),
         changes=[_changed(row, names) for row in changes],
     )
 
@@ -154,6 +165,19 @@ def _window(week: Week, now_ms: int, zone: ZoneInfo) -> tuple[Window, bool]:
 def _said(row: Row, names: dict[str, str]) -> Said:
     place, rating = str(row["touchpoint"]), row["rating"]
     return Said(names.get(place, place), str(row["text"]), None if rating is None else float(rating))
+
+
+def _drivers(rows: Sequence[Row]) -> Drivers | None:
+    if not rows:
+        return None
+    found = [_driver(row) for row in rows if row["touchpoint"]]
+    since, until = (date.fromisoformat(rows[0][each]) for each in ("since", "until"))
+    return Drivers(since, until, found, str(rows[0]["refused"]))
+
+
+def _driver(row: Row) -> Driver:
+    share, doing = (Interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in ("share", "performance"))
+    return Driver(str(row["touchpoint"]), str(row["name"]), share, doing, int(row["n"]), str(row["quadrant"]))
 
 
 def _changed(row: Row, names: dict[str, str]) -> Changed:

@@ -36,6 +36,7 @@ def test_the_same_analysis_again_takes_the_place_of_the_one_before(client: Clien
     assert keeping.newest(client, "drivers", "touchpoints") == fewer
     assert asked(client, "SELECT driver, people FROM drivers") == [("chat", 5)]
     assert asked(client, "SELECT count() FROM analyses FINAL") == [(1,)]
+    assert asked(client, "SELECT count() FROM analysis_rows") == [(1,)]
 
 
 def test_the_newest_of_each_kind_counts(client: Client) -> None:
