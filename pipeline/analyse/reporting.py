@@ -14,6 +14,7 @@ from functools import partial
 
 from pipeline.analyse import paths_drawn, worded
 from pipeline.analyse.paths_drawn import Picture
+from pipeline.analyse.paths_found import ELSE, UNSAID
 from pipeline.analyse.result import Result, Row
 from pipeline.domain.catalogue import Catalogue
 from pipeline.serve import said
@@ -133,7 +134,7 @@ def _improve(found: Found) -> list[Line]:
         if row.notes.get("quadrant") != FIRST or row.notes.get("found") == "no":
             continue
         share, doing = worded.between(row, "share", said.percent), worded.between(row, "performance", said.score)
-        text = f"It carries {share} of what overall experience is made of, and does {doing} of 100. "
+        text = f"It carries {share} of what can be explained of overall experience, and scores {doing} of 100. "
         lines.append(Line(f"Improve {row.label}", text + _who(found, row.item), "red"))
     return lines
 
@@ -153,8 +154,10 @@ def _calls(found: Found) -> list[Line]:
         return []
     row = max(rows, key=lambda each: (each.figures.get("cost") or 0.0, each.figures.get("times") or 0.0))
     after, issue = row.notes.get("after", ""), row.notes.get("issue", "")
-    head = f"Answer {issue} at {after}"
-    return [Line(head, f"{_contact(found, row)} Part of these contacts an answer there may spare.", "yellow")]
+    if issue in (UNSAID, ELSE):
+        return [Line(f"Find out why people contact us after {after}", _contact(found, row), "yellow")]
+    spare = f"{_contact(found, row)} Part of these contacts an answer there may spare."
+    return [Line(f"Answer {issue} at {after}", spare, "yellow")]
 
 
 def _losses(found: Found) -> list[Line]:
@@ -272,11 +275,13 @@ def _ways(found: Found) -> Part:
     lines = []
     for journey in journeys:
         kept, ended = journey.kept, journey.completed
-        parts = [
-            f"{worded.between(row, 'share', said.percent)} {what}"
-            for row, what in ((kept, "never left the design"), (ended, "came to the end"))
-            if row
-        ]
+        parts = []
+        if kept is not None:
+            parts.append(f"{worded.between(kept, 'share', said.percent)} never left the design")
+        if ended is not None:
+            half, share = ended.figures.get("median_s"), worded.between(ended, "share", said.percent)
+            soon = "" if half is None else f", half of them within {said.duration(half)}"
+            parts.append(f"{share} came to the end{soon}")
         off = [row for row in journey.moves.values() if row.notes.get("design") == "no"]
         off.sort(key=lambda row: -(row.figures.get("people") or 0.0))
         parts += [f"{worded.count(row, 'people')} {worded.past(row.notes.get('what', ''))}" for row in off[:WAYS_MAX]]
