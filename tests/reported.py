@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from itertools import pairwise
 
@@ -202,11 +203,11 @@ def everything() -> Found:
     return Found(date(2026, 11, 27), results, SHOP, dots=dots, changed=changed)
 
 
-def keep_everything(client: Client) -> None:
-    """Store it as the analyses do, with the changes that it speaks of."""
+def keep_everything(client: Client, at_ms: int | None = None) -> None:
+    """Store it as the analyses do, as of now, with the changes that it speaks of."""
     found = everything()
     for result in found.results.values():
-        keeping.keep(client, result, KEPT_AT_MS)
+        keeping.keep(client, result, at_ms or time.time_ns() // 1_000_000)
     recorded = [
         (row.item, row.notes["touchpoint"], date.fromisoformat(row.notes["changed_on"]), found.changed[row.item], "", 1)
         for row in found.results["changes"].rows

@@ -99,6 +99,13 @@ FROM segments
 WHERE of = 'overall' AND verdict = 'worse'
 ORDER BY difference;
 
+-- Who contacted us soon after which touchpoint, about what, at what cost? What `throughline analyse paths` found last.
+SELECT after, from_channel_or_step AS before, to_channel_or_step AS then, issue, times, n AS people,
+    round(handle_s / 3600, 1) AS hours, cost, currency
+FROM paths
+WHERE part = 'contact'
+ORDER BY times DESC;
+
 -- Does the ledger add up? `off_by` is 0 on every row, and `on_the_way` is what is not in ClickHouse yet.
 SELECT channel, sum(received + carried + rekeyed - stored - duplicates - rejected - erased - on_the_way) AS off_by, sum(on_the_way) AS lag
 FROM ledger

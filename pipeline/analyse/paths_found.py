@@ -21,6 +21,7 @@ from pipeline.domain.intervals import proportion
 
 PATHS_MAX, MOVES_MAX, CONTACTS_MAX, WINDOWS_MAX = 10, 30, 30, 20  # the most frequent are shown
 ARROW = " → "
+UNSAID, ELSE = "an issue that nobody noted", "something else"  # of contacts, where the catalogue has no name
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _switches(of: Counts, plan: Plan) -> Iterator[Row]:
 
 
 def _contacts(of: Counts, plan: Plan, costs: ContactCosts | None) -> Iterator[Row]:
-    issues = ["nothing that was said", *plan.issues, "something else"]
+    issues = [UNSAID, *plan.issues, ELSE]
     for (place, start, to, issue), count in _most(of, (Fact.CONTACT,), CONTACTS_MAX):
         if not start or not to:
             continue

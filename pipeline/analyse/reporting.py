@@ -7,22 +7,20 @@ words are those of association, but where a change was compared with what was no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
-from pipeline.analyse import paths_drawn
+from pipeline.analyse import paths_drawn, worded
 from pipeline.analyse.paths_drawn import Picture
+from pipeline.analyse.paths_found import ELSE, UNSAID
 from pipeline.analyse.result import Result, Row
 from pipeline.domain.catalogue import Catalogue
 from pipeline.serve import said
 
 FIRST = "improve first"  # the quadrant of a driver that carries much and does badly
 ACTIONS_MAX, BARS_MAX, LINES_MAX, WAYS_MAX = 6, 12, 8, 3
-
-Words = Callable[[float | None], str]
-_PAST = {"begins": "began", "goes": "went"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +133,8 @@ def _improve(found: Found) -> list[Line]:
     for row in _rows(found, "drivers"):
         if row.notes.get("quadrant") != FIRST or row.notes.get("found") == "no":
             continue
-        share, doing = _between(row, "share", said.percent), _between(row, "performance", said.score)
-        text = f"It carries {share} of what overall experience is made of, and does {doing} of 100. "
+        share, doing = worded.between(row, "share", said.percent), worded.between(row, "performance", said.score)
+        text = f"It carries {share} of what can be explained of overall experience, and scores {doing} of 100. "
         lines.append(Line(f"Improve {row.label}", text + _who(found, row.item), "red"))
     return lines
 
@@ -145,7 +143,7 @@ def _red(found: Found) -> list[Line]:
     told = {row.item for row in _rows(found, "drivers") if row.notes.get("quadrant") == FIRST}
     dots = [each for each in found.dots or () if each.dot == "red" and each.touchpoint not in told]
     return [
-        Line(f"{each.name} is red", f"{_sentence(each.reason)} {_doing(each.owner, each.when_red)}", "red")
+        Line(f"{each.name} is red", f"{worded.sentence(each.reason)} {worded.doing(each.owner, each.when_red)}", "red")
         for each in dots[:2]
     ]
 
@@ -156,8 +154,10 @@ def _calls(found: Found) -> list[Line]:
         return []
     row = max(rows, key=lambda each: (each.figures.get("cost") or 0.0, each.figures.get("times") or 0.0))
     after, issue = row.notes.get("after", ""), row.notes.get("issue", "")
-    head = f"Answer {issue} at {after}"
-    return [Line(head, f"{_contact(found, row)} Part of these contacts an answer there may spare.", "yellow")]
+    if issue in (UNSAID, ELSE):
+        return [Line(f"Find out why people contact us after {after}", _contact(found, row), "yellow")]
+    spare = f"{_contact(found, row)} Part of these contacts an answer there may spare."
+    return [Line(f"Answer {issue} at {after}", spare, "yellow")]
 
 
 def _losses(found: Found) -> list[Line]:
@@ -166,7 +166,7 @@ def _losses(found: Found) -> list[Line]:
         return []
     row = max(rows, key=lambda each: each.figures.get("people") or 0.0)
     journey, step = row.notes.get("journey_name", ""), row.notes.get("step_name", "")
-    text = f"{_of(row)} ended there, {_between(row, 'share', said.percent)} of those who came so far."
+    text = f"{worded.of(row)} ended there, {worded.between(row, 'share', said.percent)} of those who came so far."
     return [Line(f"Look at “{step}” of “{journey}”", text, "yellow")]
 
 
@@ -183,7 +183,7 @@ def _drivers(found: Found) -> Part:
     top = max((row.figures.get("share_high") or row.figures.get("share") or 0.0 for row in result.rows), default=0) or 1
     lead = []
     if result.rows and result.rows[0].figures.get("r2") is not None:
-        together = _between(result.rows[0], "r2", said.percent)
+        together = worded.between(result.rows[0], "r2", said.percent)
         lead.append(
             f"These {len(result.rows)} together explain {together} of how overall experience differs from person to "
             "person; the rest lies in what is not here. The longer a bar, the more of it goes with this one."
@@ -191,8 +191,8 @@ def _drivers(found: Found) -> Part:
     bars = []
     for row in result.rows[:BARS_MAX]:
         chance = ["may be chance"] if row.notes.get("found") == "no" else []
-        doing = f"does {_between(row, 'performance', said.score)} of 100"
-        detail = [doing, f"n {_count(row, 'n')}", *chance, row.notes.get("quadrant", "")]
+        doing = f"does {worded.between(row, 'performance', said.score)} of 100"
+        detail = [doing, f"n {worded.count(row, 'n')}", *chance, row.notes.get("quadrant", "")]
         bars.append(
             _bar(row, "share", top, said.percent, detail, "first" if row.notes.get("quadrant") == FIRST else "")
         )
@@ -202,7 +202,11 @@ def _drivers(found: Found) -> Part:
 
 def _hurts(found: Found) -> Part:
     lines = [
-        Line(f"{each.name} is {each.dot}", f"{_sentence(each.reason)} {_doing(each.owner, each.when_red)}", each.dot)
+        Line(
+            f"{each.name} is {each.dot}",
+            f"{worded.sentence(each.reason)} {worded.doing(each.owner, each.when_red)}",
+            each.dot,
+        )
         for each in (found.dots or ())[:LINES_MAX]
     ]
     lead = [] if found.dots is None else ["Touchpoints that are not green now; whose they are stands beside them."]
@@ -211,8 +215,8 @@ def _hurts(found: Found) -> Part:
     result, missing = _result(found, "segments")
     worse = [row for row in (result.rows if result else ()) if row.notes.get("verdict") == "worse"]
     for row in worse[:LINES_MAX]:
-        by = _between(row, "difference", _points)
-        text = f"{_between(row, 'mean', said.score)} of 100, {by} against all others; n {_count(row, 'n')}."
+        by = worded.between(row, "difference", worded.points)
+        text = f"{worded.between(row, 'mean', said.score)} of 100, {by} against all others; n {worded.count(row, 'n')}."
         lines.append(Line(f"Worse than others: {row.label}", text, "worse"))
     if result is not None and not missing and not worse:
         lead.append("No segment of people fares worse than the others beyond chance.")
@@ -233,11 +237,11 @@ def _worth(found: Found) -> Part:
     for row in effects:
         unit, verdict = row.notes.get("unit", ""), row.notes.get("verdict", "")
         if row.notes.get("reason") or row.figures.get("effect") is None:
-            lines.append(Line(row.label, _sentence(row.notes.get("reason") or "nobody can say"), "grey"))
+            lines.append(Line(row.label, worded.sentence(row.notes.get("reason") or "nobody can say"), "grey"))
             continue
-        effect = _between(row, "effect", partial(_amount, unit=unit, signed=True))
-        mean = _amount(row.figures.get("mean"), unit)
-        text = f"{effect}, where the mean is {mean}: {verdict}. n {_count(row, 'n')}."
+        effect = worded.between(row, "effect", partial(worded.amount, unit=unit, signed=True))
+        mean = worded.amount(row.figures.get("mean"), unit)
+        text = f"{effect}, where the mean is {mean}: {verdict}. n {worded.count(row, 'n')}."
         if row.notes.get("control") == "fails":
             text += " The negative control fails: at most a part of this is an effect."
         kind = {"more with better experience": "better", "less with better experience": "worse"}.get(verdict, "grey")
@@ -254,8 +258,11 @@ def _bands(result: Result) -> tuple[list[Bar], str]:
         return [], ""
     unit = bands[0].notes.get("unit", "")
     top = max(row.figures.get("mean_high") or row.figures.get("mean") or 0.0 for row in bands) or 1.0
-    bars = [_bar(row, "mean", top, partial(_amount, unit=unit), [f"n {_count(row, 'n')}"]) for row in bands]
-    return bars, f"Mean per customer by their score before, 0 to {_amount(top, unit)}; nothing is held constant here"
+    bars = [_bar(row, "mean", top, partial(worded.amount, unit=unit), [f"n {worded.count(row, 'n')}"]) for row in bands]
+    return (
+        bars,
+        f"Mean per customer by their score before, 0 to {worded.amount(top, unit)}; nothing is held constant here",
+    )
 
 
 def _ways(found: Found) -> Part:
@@ -268,20 +275,22 @@ def _ways(found: Found) -> Part:
     lines = []
     for journey in journeys:
         kept, ended = journey.kept, journey.completed
-        parts = [
-            f"{_between(row, 'share', said.percent)} {what}"
-            for row, what in ((kept, "never left the design"), (ended, "came to the end"))
-            if row
-        ]
+        parts = []
+        if kept is not None:
+            parts.append(f"{worded.between(kept, 'share', said.percent)} never left the design")
+        if ended is not None:
+            half, share = ended.figures.get("median_s"), worded.between(ended, "share", said.percent)
+            soon = "" if half is None else f", half of them within {said.duration(half)}"
+            parts.append(f"{share} came to the end{soon}")
         off = [row for row in journey.moves.values() if row.notes.get("design") == "no"]
         off.sort(key=lambda row: -(row.figures.get("people") or 0.0))
-        parts += [f"{_count(row, 'people')} {_past(row.notes.get('what', ''))}" for row in off[:WAYS_MAX]]
+        parts += [f"{worded.count(row, 'people')} {worded.past(row.notes.get('what', ''))}" for row in off[:WAYS_MAX]]
         lines.append(Line(journey.name, f"Of {journey.people:,} people {'; '.join(parts)}.", ""))
     for row in _lines_of(found, "contact")[:WAYS_MAX]:
         lines.append(Line(f"{row.notes.get('issue', '')}, after {row.notes.get('after', '')}", _contact(found, row)))
     for row in _lines_of(found, "switch")[:WAYS_MAX]:
         half = said.duration(row.figures.get("median_s"))
-        text = f"{_count(row, 'switched')} people changed so; half within {half}."
+        text = f"{worded.count(row, 'switched')} people changed so; half within {half}."
         lines.append(Line(row.label, text))
     pictures = [paths_drawn.picture(each) for each in journeys]
     return Part("ways", title, lead, lines=lines, pictures=pictures, beware=result.caveats, made=made_of(result))
@@ -303,14 +312,16 @@ def _fixes(found: Found) -> Part:
 def _effect(found: Found, row: Row) -> str:
     """What was changed, and what came of it."""
     what = found.changed.get(row.item, "")
-    parts = [_sentence(f"{row.notes.get('changed_on', '')}: {what}".rstrip(": "))]
+    parts = [worded.sentence(f"{row.notes.get('changed_on', '')}: {what}".rstrip(": "))]
     if row.figures.get("difference") is not None:
         before, after = (said.score(row.figures.get(each)) for each in ("before", "after"))
-        sizes = " and ".join(f"{_count(row, each)}" for each in ("before_n", "after_n"))
-        parts.append(f"Score {before} before, {after} after: {_between(row, 'difference', _points)}, n {sizes}.")
+        sizes = " and ".join(f"{worded.count(row, each)}" for each in ("before_n", "after_n"))
+        parts.append(
+            f"Score {before} before, {after} after: {worded.between(row, 'difference', worded.points)}, n {sizes}."
+        )
     if row.figures.get("effect") is not None:
-        others = f"{_count(row, 'others')} touchpoints that were not changed"
-        parts.append(f"Beyond what {others} did: {_between(row, 'effect', _points)}.")
+        others = f"{worded.count(row, 'others')} touchpoints that were not changed"
+        parts.append(f"Beyond what {others} did: {worded.between(row, 'effect', worded.points)}.")
     return " ".join(each for each in (*parts, row.notes.get("reason", ""), row.notes.get("caveats", "")) if each)
 
 
@@ -320,8 +331,8 @@ def _contact(found: Found, row: Row) -> str:
     within = "the hour" if soon == "60" else f"{soon} minutes"
     channels = row.notes.get("from", "").replace("_", " "), row.notes.get("to", "").replace("_", " ")
     text = (
-        f"{_count(row, 'people')} people were at {row.notes.get('after', '')} ({channels[0]}) and contacted us "
-        f"({channels[1]}) within {within}, {_count(row, 'times')} times, about {row.notes.get('issue', '')}"
+        f"{worded.count(row, 'people')} people were at {row.notes.get('after', '')} ({channels[0]}) and contacted us "
+        f"({channels[1]}) within {within}, {worded.count(row, 'times')} times, about {row.notes.get('issue', '')}"
     )
     handled, seconds, cost = (row.figures.get(each) for each in ("handled", "handle_s", "cost"))
     if handled and seconds is not None:
@@ -355,61 +366,13 @@ def _lines_of(found: Found, part: str) -> list[Row]:
     return [row for row in _rows(found, "paths") if row.notes.get("part") == part]
 
 
-def _bar(row: Row, name: str, top: float, words: Words, detail: Sequence[str], kind: str = "") -> Bar:
+def _bar(row: Row, name: str, top: float, words: worded.Words, detail: Sequence[str], kind: str = "") -> Bar:
     value, low, high = (row.figures.get(each) for each in (name, f"{name}_low", f"{name}_high"))
     at = [None if each is None else min(max(each / top, 0.0), 1.0) for each in (value, low, high)]
     told = " · ".join(each for each in detail if each)
-    return Bar(row.label, _between(row, name, words), told, at[0] or 0.0, at[1], at[2], kind)
-
-
-def _between(row: Row, name: str, words: Words) -> str:
-    """A figure and its interval, the unit once in each: 34 % (28 to 40 %)."""
-    value, low, high = (row.figures.get(each) for each in (name, f"{name}_low", f"{name}_high"))
-    if low is None or high is None:
-        return words(value)
-    begins, _, unit = words(low).partition(" ")
-    ends = words(high)
-    return f"{words(value)} ({begins if ends.endswith(unit) else words(low)} to {ends})"
-
-
-def _sentence(text: str) -> str:
-    """It begins and ends as one does."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
-
-
-def _count(row: Row, name: str) -> str:
-    return f"{row.figures.get(name) or 0:,.0f}"
-
-
-def _of(row: Row) -> str:
-    return f"{_count(row, 'people')} of {_count(row, 'of')} people"
-
-
-def _points(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.1f} points"
-
-
-def _amount(value: float | None, unit: str, signed: bool = False) -> str:
-    """A result or an effect in its unit: a share in percent or points of it, else an amount."""
-    if value is None:
-        return "–"
-    sign = "+" if signed else ""
-    if unit == "share":
-        return f"{100 * value:{sign}.1f} {'percentage points' if signed else '%'}"
-    text = f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign},.2f}"
-    return text if unit in ("", "amount") else f"{text} {unit}"
-
-
-def _past(what: str) -> str:
-    """Of several people: begins → began, goes → went."""
-    first, _, rest = what.partition(" ")
-    return f"{_PAST.get(first, first)} {rest}"
+    return Bar(row.label, worded.between(row, name, words), told, at[0] or 0.0, at[1], at[2], kind)
 
 
 def _who(found: Found, touchpoint: str) -> str:
     known = found.known.touchpoints.get(touchpoint)
-    return _doing(known.owner, known.when_red) if known is not None else ""
-
-
-def _doing(owner: str, when_red: str) -> str:
-    return " ".join(each for each in (f"Owner: {owner}." if owner else "", when_red) if each)
+    return worded.doing(known.owner, known.when_red) if known is not None else ""

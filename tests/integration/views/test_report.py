@@ -25,7 +25,7 @@ def test_it_draws_on_the_newest_of_each_kind(client: Client) -> None:
     client.command("TRUNCATE TABLE changes")
     older = replace(reported.drivers(), seed=9, rows=(), refused="Too few.")
     keeping.keep(client, older, reported.KEPT_AT_MS - 1)
-    reported.keep_everything(client)
+    reported.keep_everything(client, reported.KEPT_AT_MS)
     asked = report.Asked(Path("x"))
     found = report.found(client, SHOP, asked, date(2026, 11, 27))
     wanted = reported.everything()
@@ -39,7 +39,7 @@ def test_it_draws_on_the_newest_of_each_kind(client: Client) -> None:
 
 def test_every_dataset_of_analyses_has_rows(client: Client) -> None:
     client.command("TRUNCATE TABLE changes")
-    reported.keep_everything(client)
+    reported.keep_everything(client, reported.KEPT_AT_MS)
     for dataset in datasets_analyses.DATASETS:
         found = client.query(bundle.query(dataset))
         assert found.result_rows, dataset.name

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from pipeline.analyse import report, reporting
+from pipeline.analyse.paths_found import UNSAID
 from pipeline.analyse.reporting import Found, Part
 from pipeline.analyse.result import Result, Row
 from tests import reported
@@ -39,7 +40,8 @@ def test_what_to_do_first_comes_first_with_whose_it_is() -> None:
         "Look again at Checkout",
     ]
     assert first.lines[0].text.startswith(
-        "It carries 41 % (35 to 47 %) of what overall experience is made of, and does 38 (36 to 40) of 100. Owner: "
+        "It carries 41 % (35 to 47 %) of what can be explained of overall experience, and scores 38 (36 to 40) of 100. "
+        "Owner: "
     )
     assert first.lines[1].text == "Score 44 from 212, red below 55. Owner: head of delivery. Call the carrier."
     assert "934 times, about Delivery; 85.5 hours of work (6 min each); 7,005 USD." in first.lines[2].text
@@ -60,6 +62,32 @@ def test_every_figure_has_its_n_and_its_interval() -> None:
     assert "at most a part of this is an effect" in said(EVERYTHING["worth"])
     assert "Worse than others: store: Main street: 51 (48 to 54) of 100, -9.2 points" in said(EVERYTHING["hurts"])
     assert "Harbour" not in said(EVERYTHING["hurts"])
+
+
+def test_ways_are_told_with_who_keeps_to_the_design_and_what_calls_cost() -> None:
+    told = said(EVERYTHING["ways"])
+    assert (
+        "Buying: Of 4,100 people 68 % (67 to 70 %) never left the design; 30 % (29 to 31 %) came to the end, half"
+        in told
+    )
+    assert "190 began at “Orders and pays”, not at “Finds it”" in told
+    assert (
+        "Delivery, after Help pages: 812 people were at Help pages (web) and contacted us (phone) within the hour"
+        in told
+    )
+    assert "Web → phone: 2,900 people changed so; half within 1.1 h." in told
+    assert [each.name for each in EVERYTHING["ways"].pictures] == ["Buying", "Getting help"]
+
+
+def test_what_nobody_noted_is_not_answered_but_found_out() -> None:
+    known = reported.everything()
+    rows = [
+        replace(row, notes={**row.notes, "issue": UNSAID}) if row.notes["part"] == "contact" else row
+        for row in known.results["paths"].rows
+    ]
+    found = replace(known, results={"paths": replace(known.results["paths"], rows=tuple(rows))})
+    heads = [line.head for line in parts(found)["first"].lines]
+    assert "Find out why people contact us after Help pages" in heads
 
 
 def test_fixes_are_told_with_what_others_did_and_grey_is_grey() -> None:
