@@ -46,6 +46,7 @@ check: dev ## formatting, lint, types, layers
 bench: dev ## measure throughput, latency and memory here
 	@$(BIN)/python -m tests.benchmarks.bench
 	@$(BIN)/python -m tests.benchmarks.privacy
+	@$(BIN)/python -m tests.benchmarks.analyse
 
 storm: dev ## events through workers that are killed and frozen, compared with the truth
 	@$(BIN)/python -m tests.system.storm

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse and do. What a person can mend is one line on stderr and a status other than 0, never a traceback."""
     from pipeline.local import home
 
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(given).parse_args(given)
     try:
         settings = home.with_partitions(Settings.from_environment())
     except (BadSetting, home.BrokenHome) as error:
@@ -63,13 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _rescore(settings, options)
         case "digest":
             _digest(settings, options)
+        case "report":
+            _report(settings, options)
+        case "analyse":
+            _analyse(settings, options)
         case "keys":
             _keys(settings, options.what)
         case _:
             _run(options.name, options.parent, settings)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="throughline", description="Every interaction on one timeline per person.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="run the whole stack on this machine until Ctrl-C")
@@ -109,10 +115,26 @@ def _parser() -> argparse.ArgumentParser:
     digest.add_argument(
         "--markdown", type=Path, metavar="FILE", help="write it there as Markdown; without files it is printed"
     )
+    analyse = commands.add_parser("analyse", help="what drives experience, and what it does to the business")
+    if given[:1] == ["analyse"]:  # its modules take a second to import
+        from pipeline.analyse.main import add_commands
+
+        add_commands(analyse)
+    report = commands.add_parser("report", help="what drives experience and what to do first, as a page for everybody")
+    report.add_argument("--from", dest="since", type=_day, metavar="DATE", help="leave out analyses of before that day")
+    report.add_argument("--to", dest="until", type=_day, metavar="DATE", help="leave out those from that day on")
+    report.add_argument("--html", type=Path, metavar="FILE", required=True, help="write the page there")
     run = commands.add_parser("run", help="run one process in the foreground")
     run.add_argument("name", help=f"one of {', '.join(PROCESSES)} (stitch-0, stitch-1, … are workers of stitch)")
     run.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
     return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-11-27") from None
 
 
 def _fail(error: object, status: int = FAILED) -> NoReturn:
@@ -299,6 +321,34 @@ def _digest(settings: Settings, options: argparse.Namespace) -> None:
         _fail(error)
     except ReportsAway as error:
         _fail(f"{error}: the digest is made of what ClickHouse has. Does it run in {settings.home}?")
+
+
+def _analyse(settings: Settings, options: argparse.Namespace) -> None:
+    from pipeline.analyse import main as analyse
+    from pipeline.analyse.source import CannotAnalyse
+    from pipeline.domain.catalogue import BadCatalogue
+    from pipeline.local.home import StackFile, attached
+
+    if StackFile.read(settings.home) is None and not settings.clickhouse_url:
+        _fail(f"no stack runs in {settings.home}; `throughline up` starts one")
+    try:
+        sys.exit(analyse.run(attached(settings), options))
+    except (BadCatalogue, CannotAnalyse, OSError) as error:
+        _fail(error)
+
+
+def _report(settings: Settings, options: argparse.Namespace) -> None:
+    from pipeline.analyse import report
+    from pipeline.analyse.source import CannotAnalyse
+    from pipeline.domain.catalogue import BadCatalogue
+    from pipeline.local.home import StackFile, attached
+
+    if StackFile.read(settings.home) is None and not settings.clickhouse_url:
+        _fail(f"no stack runs in {settings.home}; `throughline up` starts one")
+    try:
+        print(report.run(attached(settings), report.Asked(options.html, options.since, options.until)))
+    except (BadCatalogue, CannotAnalyse, OSError) as error:
+        _fail(error)
 
 
 def _import(settings: Settings, kind: str, file: Path) -> None:

@@ -51,8 +51,11 @@ def is_transient(error: Error) -> bool:
     return error.code in TRANSIENT
 
 
-def connect(settings: Settings, keys: Keys, database: str | None = None) -> Client:
-    """A client of the settings' ClickHouse; it has asked for the version. Close it. Raises the driver's Error."""
+def connect(settings: Settings, keys: Keys, database: str | None = None, answer_s: int = ANSWER_S) -> Client:
+    """A client of the settings' ClickHouse; it has asked for the version. Close it. Raises the driver's Error.
+
+    `answer_s`: how long it waits for an answer.
+    """
     url = urlsplit(settings.clickhouse)
     return clickhouse_connect.get_client(
         interface=url.scheme or "http",
@@ -62,7 +65,7 @@ def connect(settings: Settings, keys: Keys, database: str | None = None) -> Clie
         password=keys.clickhouse_password,
         database=database,
         connect_timeout=CONNECT_S,
-        send_receive_timeout=ANSWER_S,
+        send_receive_timeout=answer_s,
         compress=False,
         autogenerate_session_id=False,  # sessions would let only one query run at a time
         client_name="throughline",

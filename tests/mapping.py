@@ -157,7 +157,12 @@ def _changes(known: Catalogue, given: dict[str, Any]) -> list[Row]:
     return [{"touchpoint": "call_queue", "day": "2026-11-24", "what": f"Two more agents. {HOSTILE}"}]
 
 
+def _analyses(known: Catalogue, given: dict[str, Any]) -> list[Row]:
+    return []
+
+
 _MADE = (
+    ("FROM analyses_newest", _analyses),
     ("FROM changes_current", _changes),
     ("FROM touchpoint_dots", _states),
     ("oldest_h", _open),

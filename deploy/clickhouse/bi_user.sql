@@ -56,6 +56,13 @@ GRANT SELECT ON throughline.definition_differences TO bi;
 GRANT SELECT ON throughline.definition_customers TO bi;
 GRANT SELECT ON throughline.touchpoint_daily_by_definition TO bi;
 GRANT SELECT ON throughline.customer_by_definition TO bi;
+GRANT SELECT ON throughline.analyses_newest TO bi;
+GRANT SELECT ON throughline.drivers TO bi;
+GRANT SELECT ON throughline.segments TO bi;
+GRANT SELECT ON throughline.paths TO bi;
+GRANT SELECT ON throughline.link_effects TO bi;
+GRANT SELECT ON throughline.link_bands TO bi;
+GRANT SELECT ON throughline.change_effects TO bi;
 
 ALTER TABLE throughline.touchpoint_dots MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_hourly MODIFY SQL SECURITY DEFINER DEFINER = throughline;
@@ -90,3 +97,10 @@ ALTER TABLE throughline.definition_differences MODIFY SQL SECURITY DEFINER DEFIN
 ALTER TABLE throughline.definition_customers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.touchpoint_daily_by_definition MODIFY SQL SECURITY DEFINER DEFINER = throughline;
 ALTER TABLE throughline.customer_by_definition MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.analyses_newest MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.drivers MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.segments MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.paths MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.link_effects MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.link_bands MODIFY SQL SECURITY DEFINER DEFINER = throughline;
+ALTER TABLE throughline.change_effects MODIFY SQL SECURITY DEFINER DEFINER = throughline;

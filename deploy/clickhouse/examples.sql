@@ -85,6 +85,27 @@ FROM experience_by_segment
 WHERE kind = 'channels'
 GROUP BY segment;
 
+-- What should be improved first? What `throughline analyse drivers` found last: how much of overall experience each touchpoint
+-- carries, and how well it is doing.
+SELECT name, round(100 * share) AS percent, round(100 * share_low) AS from_percent, round(100 * share_high) AS to_percent,
+    round(performance) AS doing, n, quadrant, caveats
+FROM drivers
+WHERE of = 'touchpoints'
+ORDER BY position;
+
+-- Whose experience is worse than the others', by more than chance? What `throughline analyse segments` found last.
+SELECT trait, segment, n, round(mean) AS experience, round(difference, 1) AS compared, verdict
+FROM segments
+WHERE of = 'overall' AND verdict = 'worse'
+ORDER BY difference;
+
+-- Who contacted us soon after which touchpoint, about what, at what cost? What `throughline analyse paths` found last.
+SELECT after, from_channel_or_step AS before, to_channel_or_step AS then, issue, times, n AS people,
+    round(handle_s / 3600, 1) AS hours, cost, currency
+FROM paths
+WHERE part = 'contact'
+ORDER BY times DESC;
+
 -- Does the ledger add up? `off_by` is 0 on every row, and `on_the_way` is what is not in ClickHouse yet.
 SELECT channel, sum(received + carried + rekeyed - stored - duplicates - rejected - erased - on_the_way) AS off_by, sum(on_the_way) AS lag
 FROM ledger

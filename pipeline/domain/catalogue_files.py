@@ -132,6 +132,13 @@ class ComplaintTimes(Struct, frozen=True, forbid_unknown_fields=True):
     closed_h: Hours = 336
 
 
+class ContactCosts(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a contact costs the business, all in all, by its channel."""
+
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="such as EUR")]
+    channels: Annotated[dict[Channel, Annotated[float, Meta(gt=0)]], Meta(description="of one contact there")]
+
+
 class BusinessFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """business.yaml"""
 
@@ -146,6 +153,9 @@ class BusinessFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     segments: Annotated[
         tuple[Text, ...], Meta(description="properties and details by which experience is compared")
     ] = ()
+    contact_costs: Annotated[
+        ContactCosts | None, Meta(description="without it analyses show the time spent on contacts alone")
+    ] = None
 
 
 class Says(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,11 +13,13 @@ from datetime import date, timedelta
 
 from pipeline.domain.blueprint import SCORE, Reading
 from pipeline.domain.catalogue import Touchpoint
+from pipeline.domain.intervals import UNKNOWN, Interval
 
 MOVES_MAX = 10  # of each direction
 VERBATIMS_MAX = 6
 NOTES_MAX = 8
 CHANGES_MAX = 20
+DRIVERS_MAX = 3
 TEXT_CHARS_MAX = 500
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
@@ -77,12 +79,47 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Did:
+    """What a change did, as far as it is known (`throughline analyse changes`)."""
+
+    verdict: str  # better, worse, no difference; grey
+    points: Interval = UNKNOWN  # of 100
+    compared: bool = False  # with touchpoints that were not changed
+    days: int = 0  # on each side
+    reason: str = ""  # why it is grey
+    beware: str = ""  # what may mislead, in sentences
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """What was changed at a touchpoint, and since which day."""
 
     touchpoint: str  # its name
     on: date
     what: str
+    did: Did | None = None  # None: nobody has analysed it
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A touchpoint that carries experience: its share of what all explain (0 to 1), how it does (0 to 100)."""
+
+    touchpoint: str  # its id
+    name: str
+    share: Interval
+    performance: Interval
+    n: int
+    quadrant: str  # what follows, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """The newest analysis of drivers (`throughline analyse drivers`), the largest share first."""
+
+    since: date
+    until: date  # the first day after it
+    drivers: Sequence[Driver] = ()
+    refused: str = ""  # why there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +144,8 @@ class Told:
     customers: Sequence[Said]
     staff: Sequence[Said]
     counts: Counts
-    changes: Sequence[Changed] = ()
+    drivers: Drivers | None = None  # None: nobody has analysed them
+    changes: Sequence[Changed] = ()  # of this week; and earlier ones of which it is known what they did
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +178,11 @@ def digest(told: Told) -> Digest:
         sections=[
             _moves("What got better", told.readings, better=True),
             _moves("What got worse", told.readings, better=False),
+            _drives(told.drivers, told.readings),
             _open(told.readings, told.counts),
             _customers(told.customers),
             _staff(told.staff),
-            _changes(told.changes),
+            _changes(told.changes, begins),
         ],
     )
 
@@ -215,6 +254,36 @@ def _move(known: Touchpoint, reading: Reading) -> str:
     return f"{known.name}: {what} {now} after {before} ({pieces}{between}). Owner: {known.owner}."
 
 
+def _drives(found: Drivers | None, readings: Sequence[tuple[Touchpoint, Reading]]) -> Section:
+    """What carries experience by the newest analysis, and whether it moved in this week."""
+    title = "What drives this"
+    if found is None:
+        return Section(title, ["Nobody has analysed what drives experience: throughline analyse drivers does."])
+    days = f"{_day(found.since)} to {_day(found.until - timedelta(days=1))}"
+    if found.refused or not found.drivers:
+        return Section(title, [f"What drives experience is not known of {days}: {found.refused or 'nothing does.'}"])
+    moved = {known.id: reading.change for known, reading in readings}
+    sentences = []
+    for each in found.drivers[:DRIVERS_MAX]:
+        change = moved.get(each.touchpoint)
+        this_week = ""
+        if change is not None and change.beyond_chance:
+            this_week = f" It got {'better' if change.better else 'worse'} this week."
+        share = _ends(each.share, 100)
+        text = (
+            f"{each.name} carries {share} % of it and scores {_ends(each.performance)} (n {each.n:,}): {each.quadrant}."
+        )
+        sentences.append(text + this_week)
+    sentences.append(f"Of {days}; association, not cause. throughline report says more.")
+    return Section(title, sentences)
+
+
+def _ends(figure: Interval, factor: int = 1) -> str:
+    """41 (35 to 47)."""
+    value, low, high = ("–" if each is None else f"{factor * each:.0f}" for each in figure)
+    return value if figure.low is None or figure.high is None else f"{value} ({low} to {high})"
+
+
 def _open(readings: Sequence[tuple[Touchpoint, Reading]], counts: Counts) -> Section:
     red = sorted((known.name, known.owner) for known, reading in readings if reading.dot == "red")
     sentences = [f"{name} is red in this week. Owner: {owner}." for name, owner in red]
@@ -241,14 +310,36 @@ def _staff(said: Sequence[Said]) -> Section:
     return Section("What staff on the front line said", some, [(_short(each.text), each.touchpoint) for each in quotes])
 
 
-def _changes(made: Sequence[Changed]) -> Section:
-    """By touchpoint, and there by day."""
-    ordered = sorted(made, key=lambda each: (each.touchpoint, each.on, each.what))
-    sentences = [f"{each.touchpoint}, since {_day(each.on)}: {_short(each.what)}" for each in ordered[:CHANGES_MAX]]
+def _changes(made: Sequence[Changed], begins: date) -> Section:
+    """Those of the week, then what earlier ones did; by touchpoint, and there by day."""
+    ordered = sorted(made, key=lambda each: (each.on < begins, each.touchpoint, each.on, each.what))
+    sentences = [_change(each) for each in ordered[:CHANGES_MAX]]
     if len(ordered) > CHANGES_MAX:
         sentences.append(f"And {len(ordered) - CHANGES_MAX:,} more.")
-    none = "Nothing is recorded of what was changed in this week, so nobody can say what it did."
-    return Section("What was changed, and what that did", sentences or [f"{none} POST /v1/changes takes it."])
+    if all(each.on < begins for each in made):
+        none = "Nothing is recorded of what was changed in this week, so nobody can say what it did."
+        sentences.insert(0, f"{none} POST /v1/changes takes it.")
+    return Section("What was changed, and what that did", sentences)
+
+
+def _change(made: Changed) -> str:
+    what = f"{made.touchpoint}, since {_day(made.on)}: {_short(made.what)}"
+    if made.did is None:
+        return what
+    return f"{what}{'' if what[-1] in '.!?…' else '.'} {_did(made.did)}"
+
+
+def _did(did: Did) -> str:
+    """In sentences."""
+    value, low, high = did.points
+    if value is None or low is None or high is None:
+        return f"What it did is not known: {did.reason}."
+    outcome = {"better": "Better", "worse": "Worse"}.get(did.verdict, "No difference beyond chance")
+    beside = "against touchpoints that were not changed" if did.compared else "compared with nothing else"
+    said = (
+        f"{outcome}: {value:+.1f} points, between {low:+.1f} and {high:+.1f} with 95 %, {beside}, in {did.days} days."
+    )
+    return f"{said} {did.beware}".rstrip()
 
 
 def _some(what: str, n: int, shown: int) -> str:

@@ -103,6 +103,8 @@ TABLES = (
 #: Tables that say nothing of any one person. Every table stands here or in TABLES; a test holds that.
 IMPERSONAL = frozenset(
     {
+        "analyses",
+        "analysis_rows",
         "catalogue_settings",
         "catalogue_steps",
         "catalogue_touchpoints",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,8 @@ from pipeline import catalogue
 from pipeline.domain import blueprint, digest, periods
 from pipeline.domain.blueprint import SCORE
 from pipeline.domain.catalogue import Catalogue
-from pipeline.domain.digest import Changed, Counts, Digest, Said, Told, Week
+from pipeline.domain.digest import DRIVERS_MAX, Changed, Counts, Did, Digest, Driver, Drivers, Said, Told, Week
+from pipeline.domain.intervals import Interval
 from pipeline.domain.periods import Window
 from pipeline.keys import load_or_create
 from pipeline.serve.figures import Figures
@@ -37,9 +39,26 @@ _ALERTS = f"""SELECT countIf({_WITHIN.format(time="opened_at")}) AS opened,
 _COMPLAINTS = f"""SELECT countIf({_WITHIN.format(time="received_at")}) AS received,
     countIf(closed_at IS NOT NULL AND {_WITHIN.format(time="closed_at")}) AS closed,
     countIf(overdue != '') AS overdue FROM complaint_times"""  # noqa: S608
-_CHANGES = """SELECT touchpoint, toString(changed_on) AS day, what FROM changes_current
-    WHERE changed_on >= toDate({monday:String}) AND changed_on < toDate({monday:String}) + 7
-    ORDER BY touchpoint, changed_on, change_id LIMIT {most:UInt32}"""
+# Of this week all; of the weeks before, in which what changes did comes to be known, those of which it is.
+_CHANGES = """SELECT c.touchpoint AS touchpoint, toString(c.changed_on) AS day, c.what AS what, e.verdict AS verdict,
+        e.reason AS reason, e.beware AS beware, e.days AS days, isNotNull(e.effect) AS compared,
+        if(compared, e.effect, e.difference) AS points, if(compared, e.effect_low, e.difference_low) AS low,
+        if(compared, e.effect_high, e.difference_high) AS high
+    FROM changes_current AS c LEFT JOIN change_effects AS e ON e.change_id = c.change_id
+    WHERE c.changed_on < toDate({monday:String}) + 7
+        AND c.changed_on >= toDate({monday:String}) - if(isNotNull(points), {weeks:UInt32} * 7, 0)
+    ORDER BY c.changed_on DESC, c.touchpoint, c.change_id LIMIT {most:UInt32}
+    SETTINGS join_use_nulls = 0"""
+_DRIVERS = """SELECT a.refused AS refused, toString(a.period_from) AS since, toString(a.period_to) AS until,
+        d.driver AS touchpoint, d.name AS name, d.quadrant AS quadrant, d.n AS n,
+        d.share AS share, d.share_low AS share_low, d.share_high AS share_high, d.performance AS performance,
+        d.performance_low AS performance_low, d.performance_high AS performance_high
+    FROM analyses_newest AS a
+    LEFT JOIN (SELECT * FROM drivers WHERE of = 'touchpoints') AS d ON d.computed_at = a.computed_at
+    WHERE a.kind = 'drivers' AND a.of = 'touchpoints'
+    ORDER BY d.position LIMIT {most:UInt32}
+    SETTINGS join_use_nulls = 0"""
+CHANGE_WEEKS = 5  # so far back what changes did is told: four weeks after a change are over in the fifth
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +126,8 @@ async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone
         return await reports.rows(sql, {"since": window.since, "until": window.until, "most": SAID_MAX}, COUNT)
 
     answers, notes, (alerts,), (complaints,) = [await ask(sql) for sql in (_ANSWERS, _NOTES, _ALERTS, _COMPLAINTS)]
-    changes = await reports.rows(_CHANGES, {"monday": week.monday.isoformat(), "most": SAID_MAX}, COUNT)
+    of_week = {"monday": week.monday.isoformat(), "weeks": CHANGE_WEEKS, "most": SAID_MAX}
+    changes = await reports.rows(_CHANGES, of_week, COUNT)
     return Told(
         week=week,
         until=None if over else datetime.fromtimestamp(now_ms / 1000, zone).date(),
@@ -127,6 +147,7 @@ async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone
             complaints_closed=int(complaints["closed"]),
             complaints_overdue=int(complaints["overdue"]),
         ),
+        drivers=_drivers(await reports.rows(_DRIVERS, {"most": DRIVERS_MAX}, COUNT)),
         changes=[_changed(row, names) for row in changes],
     )
 
@@ -146,6 +167,22 @@ def _said(row: Row, names: dict[str, str]) -> Said:
     return Said(names.get(place, place), str(row["text"]), None if rating is None else float(rating))
 
 
+def _drivers(rows: Sequence[Row]) -> Drivers | None:
+    if not rows:
+        return None
+    found = [_driver(row) for row in rows if row["touchpoint"]]
+    since, until = (date.fromisoformat(rows[0][each]) for each in ("since", "until"))
+    return Drivers(since, until, found, str(rows[0]["refused"]))
+
+
+def _driver(row: Row) -> Driver:
+    share, doing = (Interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in ("share", "performance"))
+    return Driver(str(row["touchpoint"]), str(row["name"]), share, doing, int(row["n"]), str(row["quadrant"]))
+
+
 def _changed(row: Row, names: dict[str, str]) -> Changed:
-    place = str(row["touchpoint"])
-    return Changed(names.get(place, place), date.fromisoformat(row["day"]), str(row["what"]))
+    place, verdict = str(row["touchpoint"]), str(row["verdict"])
+    points = Interval(*(None if row[each] is None else float(row[each]) for each in ("points", "low", "high")))
+    did = Did(verdict, points, bool(row["compared"]), int(row["days"]), str(row["reason"]), str(row["beware"]))
+    named = names.get(place, place)
+    return Changed(named, date.fromisoformat(row["day"]), str(row["what"]), did if verdict else None)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import clickhouse_connect
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -26,6 +27,7 @@ from playwright.sync_api import Browser, Page, Response, sync_playwright
 
 from pipeline.local.bi.charts import Chart, Dashboard
 from pipeline.local.bi.dashboards import DASHBOARDS
+from tests import reported
 from tests.system.product import Product, eventually, free_port, running
 
 SET_UP_S_MAX = 240.0
@@ -45,7 +47,22 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     with running(tmp_path_factory.mktemp("bi"), "--shop") as product:
         asyncio.run(unusable(product))
         eventually(lambda: full(product), SHOP_S_MAX)
+        analysed(product)
         yield product
+
+
+def analysed(product: Product) -> None:
+    """A result of each kind of analysis: what the shop plays in minutes is too little for one."""
+    known = product.keys["clickhouse"]
+    with clickhouse_connect.get_client(
+        host="127.0.0.1",
+        port=product.clickhouse_port,
+        username=known["user"],
+        password=known["password"],
+        database="throughline",
+        autogenerate_session_id=False,
+    ) as client:
+        reported.keep_everything(client)
 
 
 async def unusable(product: Product) -> None:

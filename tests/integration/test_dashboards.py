@@ -14,11 +14,13 @@ import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
 
-from pipeline.local.bi import bundle
+from pipeline.clickhouse import connect
+from pipeline.local.bi import bundle, datasets_analyses
 from pipeline.local.bi.charts import Chart, Dashboard, Dataset
 from pipeline.local.bi.dashboards import DASHBOARDS
 from pipeline.local.bi.datasets import DATASETS
 from pipeline.settings import REPO
+from tests import reported
 from tests.conftest import Stack
 
 ADDRESS = "clickhousedb://bi@clickhouse.example:8443/throughline?secure=true"
@@ -35,6 +37,9 @@ BESIDE = {
     "close_median_h": {"closed_n"},
     "close_90_h": {"closed_n"},
     "median_delay": {"arrived"},
+    "importance": {"importance_low", "importance_high"},
+    "explained": {"explained_low", "explained_high", "people_asked"},
+    "people_lost": {"people_there"},
 }
 BESIDE_COLUMNS = {
     "expectations": {"met": {"met_low", "met_high", "n"}},
@@ -47,6 +52,14 @@ BESIDE_COLUMNS = {
     },
     "ways": {"went_on_share": {"went_on_low", "went_on_high", "persons"}},
     "alerts": {"value": {"low", "high", "n"}},
+    "drivers": {each: {f"{each}_low", f"{each}_high", "n"} for each in ("share", "performance", "coefficient")},
+    "segments": {each: {f"{each}_low", f"{each}_high", "n"} for each in ("mean", "difference")},
+    "link_effects": {each: {f"{each}_low", f"{each}_high", "n"} for each in ("effect", "spearman")},
+    "change_effects": {
+        "effect": {"effect_low", "effect_high", "others"},
+        **{each: {f"{each}_low", f"{each}_high", f"{each}_n"} for each in ("before", "after")},
+    },
+    "paths": {"share": {"share_low", "share_high", "n", "of_n"}},
     "customers": {
         **{each: {f"{each}_n"} for each in ("overall", "effectiveness", "ease", "emotion")},
         "worst_value": {"worst_n"},
@@ -55,7 +68,13 @@ BESIDE_COLUMNS = {
 
 
 @pytest.fixture(scope="module")
-def reader(stack: Stack) -> Iterator[Client]:
+def analysed(stack: Stack) -> None:
+    with connect(stack.settings, stack.keys, "throughline") as client:
+        reported.keep_everything(client)
+
+
+@pytest.fixture(scope="module")
+def reader(stack: Stack, analysed: None) -> Iterator[Client]:
     with clickhouse_connect.get_client(
         dsn=stack.settings.clickhouse,
         username=stack.keys.bi_user,
@@ -82,6 +101,7 @@ def test_a_datasets_query_gives_what_it_says(reader: Client, dataset: Dataset) -
 
 @pytest.mark.parametrize(("dashboard", "chart"), CHARTS, ids=named)
 def test_a_chart_asks_for_what_there_is(reader: Client, dashboard: Dashboard, chart: Chart) -> None:
+    """Of analyses there is a result of each kind, so there are rows."""
     figures = {metric.name: metric.expression for metric in chart.dataset.metrics}
     asked = [*chart.columns, *(f"{figures[name]} AS {name}" for name in chart.metrics)]
     known = {column.name for column in chart.dataset.columns}
@@ -94,7 +114,8 @@ def test_a_chart_asks_for_what_there_is(reader: Client, dashboard: Dashboard, ch
         sql += f" GROUP BY {', '.join(chart.columns)}"
     if chart.order:
         sql += " ORDER BY " + ", ".join(f"{name} {'ASC' if up else 'DESC'}" for name, up in chart.order)
-    reader.query(f"{sql} LIMIT {chart.limit}")
+    found = reader.query(f"{sql} LIMIT {chart.limit}").result_rows
+    assert found or chart.dataset not in datasets_analyses.DATASETS
 
 
 @pytest.mark.parametrize(("dashboard", "chart"), CHARTS, ids=named)
@@ -150,7 +171,7 @@ class TestTheBundle:
 
     def test_the_dashboards_are_those_of_the_issue(self) -> None:
         assert [dashboard.title for dashboard in DASHBOARDS] == [
-            *("Experience overview", "Touchpoints", "Queues", "Journeys"),
+            *("Experience overview", "Touchpoints", "Drivers", "Queues", "Journeys"),
             *("Complaints and alerts", "Customers at risk", "Data quality"),
         ]
 

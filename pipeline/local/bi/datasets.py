@@ -6,6 +6,7 @@ put together; with fewer than 2 cases a mean has no interval.
 
 from __future__ import annotations
 
+from pipeline.local.bi import datasets_analyses
 from pipeline.local.bi.charts import DECIMAL, NUMBER, SCORE, SHARE, Column, Dataset, Metric
 
 _Z, _ZZ = "1.959963984540054", "3.8414588206941996"
@@ -332,4 +333,5 @@ DATASETS = (
         CUSTOMERS,
     ),
     *(LEDGER, REJECTIONS, ARRIVALS),
+    *datasets_analyses.DATASETS,
 )

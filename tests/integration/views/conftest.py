@@ -19,6 +19,7 @@ TABLES = (
     *("interactions", "identities", "consents", "contacts", "customer_scores", "observations"),
     *("orders", "outcomes", "changes"),
     *("touchpoint_scores", "touchpoint_changes", "touchpoint_hours", "touchpoint_hours_made"),
+    *("analyses", "analysis_rows"),
 )
 _loads = count(1)
 

@@ -16,7 +16,10 @@ from pipeline.domain.digest import (
     BadWeek,
     Changed,
     Counts,
+    Did,
     Digest,
+    Driver,
+    Drivers,
     Said,
     Section,
     Told,
@@ -64,6 +67,8 @@ def test_a_quiet_week_says_so_in_words() -> None:
         "3 resolved; 2 complaints received and 1 closed.\n"
         "\n## What got better\n\n- Nothing better by more than chance.\n"
         "\n## What got worse\n\n- Nothing worse by more than chance.\n"
+        "\n## What drives this\n\n"
+        "- Nobody has analysed what drives experience: throughline analyse drivers does.\n"
         "\n## What needs somebody\n\n- Nothing is red, and no complaint is overdue.\n"
         "\n## What customers said\n\n- Nobody left a comment.\n"
         "\n## What staff on the front line said\n\n- Nobody left a note. /observe takes them.\n"
@@ -90,10 +95,34 @@ def test_moves_are_told_with_what_they_rest_on_the_largest_first() -> None:
     ]
     assert [each.partition(":")[0] for each in found[1].sentences] == ["Planning of shifts", "Call queue"]
     assert "agents missing 4.5 after 2 " in found[1].sentences[0]
-    assert found[2].sentences == [
+    assert found[3].sentences == [
         "Call queue is red in this week. Owner: manager of the contact centre.",
         "2 complaints are overdue now.",
     ]
+
+
+def test_what_drives_this_is_the_newest_analysis_and_says_what_moved() -> None:
+    share, doing = Interval(0.412, 0.35, 0.47), Interval(38.2, 36.0, 40.0)
+    drivers = [
+        Driver("call_queue", "Call queue", share, doing, 1_840, "improve first"),
+        Driver("checkout", HOSTILE, Interval(0.3, None, None), doing, 900, "keep it up"),
+        *(Driver(f"d{n}", f"d{n}", share, doing, 900, "unclear") for n in range(3)),
+    ]
+    readings = [moved("call_queue", 40, -11, better=False), moved("checkout", 50, 30, better=True, beyond=False)]
+    days = Drivers(date(2026, 8, 1), date(2026, 11, 1), drivers)
+    found = digest(told(readings=readings, drivers=days)).sections[2]
+    assert found.title == "What drives this"
+    assert len(found.sentences) == 4
+    assert found.sentences[0] == (
+        "Call queue carries 41 (35 to 47) % of it and scores 38 (36 to 40) (n 1,840): improve first. "
+        "It got worse this week."
+    )
+    assert found.sentences[1].endswith("carries 30 % of it and scores 38 (36 to 40) (n 900): keep it up.")
+    assert found.sentences[3] == "Of 1 August to 31 October; association, not cause. throughline report says more."
+    assert "<script" not in markdown(digest(told(drivers=days)))
+    refused = Drivers(date(2026, 8, 1), date(2026, 11, 1), refused="Too few people.")
+    said = digest(told(drivers=refused)).sections[2].sentences
+    assert said == ["What drives experience is not known of 1 August to 31 October: Too few people."]
 
 
 def test_only_so_many_are_told_and_the_rest_counted() -> None:
@@ -107,7 +136,7 @@ def test_only_so_many_are_told_and_the_rest_counted() -> None:
 def test_words_are_the_unhappiest_and_happiest_of_different_places() -> None:
     said = [Said("Chat", f"bad {n}", 0.1) for n in range(5)]
     said += [Said("Checkout", "worse", 0.0), Said("Doorstep", "fine", 1.0), Said("Doorstep", "x" * 900, None)]
-    found = digest(told(customers=said)).sections[3]
+    found = digest(told(customers=said)).sections[4]
     assert found.sentences == ["8 comments; these are 6 of them."]
     words = [text for text, _ in found.quotes]
     assert words[:2] == ["worse", "bad 0"]
@@ -132,9 +161,28 @@ def test_what_was_changed_is_told_by_touchpoint_and_day() -> None:
     assert (len(told_some), told_some[-1]) == (CHANGES_MAX + 1, "And 3 more.")
 
 
+def test_what_a_change_did_stands_with_it() -> None:
+    points = Interval(7.25, 3.0, 11.5)
+    changes = [
+        Changed("Chat", date(2026, 11, 17), "Two more agents", Did("grey", reason="too early")),
+        Changed("Login", date(2026, 10, 19), "One field less.", Did("better", points, True, 28, beware="It was low.")),
+        Changed("Door", date(2026, 10, 20), "A bell", Did("no difference", Interval(1.0, -2.0, 4.0), False, 21)),
+    ]
+    assert digest(told(changes=changes)).sections[-1].sentences == [
+        "Chat, since 17 November: Two more agents. What it did is not known: too early.",
+        "Door, since 20 October: A bell. No difference beyond chance: +1.0 points, between -2.0 and +4.0 with 95 %, "
+        "compared with nothing else, in 21 days.",
+        "Login, since 19 October: One field less. Better: +7.2 points, between +3.0 and +11.5 with 95 %, against "
+        "touchpoints that were not changed, in 28 days. It was low.",
+    ]
+    earlier = digest(told(changes=changes[1:])).sections[-1].sentences
+    assert earlier[0].startswith("Nothing is recorded of what was changed in this week")
+    assert len(earlier) == 3
+
+
 def test_what_is_said_whole_is_counted_plainly() -> None:
     one = digest(told(staff=[Said("Chat", "ill")], customers=[Said("Chat", "a", 0.1), Said("Chat", "b", 0.9)]))
-    assert (one.sections[3].sentences, one.sections[4].sentences) == (["2 comments."], ["1 note."])
+    assert (one.sections[4].sentences, one.sections[5].sentences) == (["2 comments."], ["1 note."])
 
 
 def test_a_week_that_is_not_over_says_how_far_it_is() -> None:

@@ -5,9 +5,10 @@ Wherever a score or a share stands, its number of cases and its 95 % interval st
 
 from __future__ import annotations
 
+from pipeline.local.bi.dashboards.analyses import DRIVERS
 from pipeline.local.bi.dashboards.experience import OVERVIEW, TOUCHPOINTS
 from pipeline.local.bi.dashboards.people import CUSTOMERS, JOURNEYS
 from pipeline.local.bi.dashboards.quality import QUALITY
 from pipeline.local.bi.dashboards.service import COMPLAINTS, QUEUES
 
-DASHBOARDS = (OVERVIEW, TOUCHPOINTS, QUEUES, JOURNEYS, COMPLAINTS, CUSTOMERS, QUALITY)
+DASHBOARDS = (OVERVIEW, TOUCHPOINTS, DRIVERS, QUEUES, JOURNEYS, COMPLAINTS, CUSTOMERS, QUALITY)
