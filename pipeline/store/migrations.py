@@ -145,17 +145,17 @@ def read_tables(folder: Path) -> list[Migration]:
 
 
 def read_views(folder: Path, time_zone: str) -> Migration:
-    """All views as one text, with `${time_zone}` and the texts of `parts` put in.
+    """All views as one text, with `${time_zone}` and the texts of `parts` put in; a part may name parts, one deep.
 
     Raises BadSetting for what cannot be a zone's name; whether there is such a zone, ClickHouse knows.
     """
     if not _ZONE.fullmatch(time_zone):
         raise BadSetting(f"THROUGHLINE_TIME_ZONE must be a name like Europe/Paris, not {time_zone!r}")
-    paths = sorted((folder / VIEWS).glob("*.sql"))
-    parts = {
+    texts = {
         path.stem: "\n".join(line for line in path.read_text().rstrip().splitlines() if not line.startswith("--"))
         for path in sorted((folder / VIEWS / "parts").glob("*.sql"))
     }
-    return Migration(
-        VIEWS, "\n".join(Template(path.read_text()).substitute(time_zone=time_zone, **parts) for path in paths)
-    )
+    inner = {"time_zone": time_zone, **texts}
+    outer = {"time_zone": time_zone} | {name: Template(text).substitute(inner) for name, text in texts.items()}
+    paths = sorted((folder / VIEWS).glob("*.sql"))
+    return Migration(VIEWS, "\n".join(Template(path.read_text()).substitute(outer) for path in paths))

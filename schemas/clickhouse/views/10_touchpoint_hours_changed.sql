@@ -1,6 +1,6 @@
 -- What an hour rests on, as one number that grows with every change: the newest versions of its cells, of whatever
--- definition. Whatever else touchpoint_quarters may come to depend on has to be added here, so that hours are summed up
--- again when it changes.
+-- definition. Whatever else touchpoint_quarters_summed may come to depend on has to be added here, so that hours are
+-- summed up again when it changes.
 CREATE OR REPLACE VIEW touchpoint_hours_changed AS
 SELECT
     '${time_zone}' AS zone,

@@ -96,7 +96,10 @@ FROM
                     (sum(q.emotion_asked_n + q.emotion_observed_n), sum(q.emotion_asked_sum + q.emotion_observed_sum),
                      sum(q.emotion_asked_sum2 + q.emotion_observed_sum2))
                 ]) AS known
-            FROM touchpoint_sums AS q
+            FROM
+            (
+${rows_of_sums}
+            ) AS q
             INNER JOIN (SELECT touchpoint, hours, n_min FROM touchpoints WHERE measure = 'score') AS h ON h.touchpoint = q.touchpoint
             WHERE q.hour > now() - toIntervalHour((SELECT max(hours) FROM touchpoints WHERE measure = 'score'))
               AND q.hour > now() - toIntervalHour(h.hours)
