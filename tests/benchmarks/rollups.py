@@ -23,6 +23,7 @@ from clickhouse_connect.driver.client import Client
 from pipeline import catalogue
 from pipeline.domain.catalogue import Catalogue
 from pipeline.domain.interaction import CHANNELS
+from pipeline.local.clickhouse_engine import DEFAULTS
 from pipeline.settings import Settings
 from pipeline.store import catalogued, hours, migrations
 from tests.benchmarks.bench import machine
@@ -180,7 +181,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         new = not (folder / "store").exists()
-        with clickhouse_connect.get_client(interface="chdb", path=str(folder)) as client:
+        with clickhouse_connect.get_client(interface="chdb", path=str(folder), settings=DEFAULTS) as client:
             settings = Settings()
             migrations.migrate(client, settings)
             known = catalogue.load(settings.catalogue_folder)
