@@ -60,7 +60,7 @@ ${rows_of_sums}
         ARRAY JOIN dimensions AS each
         WHERE n > 0 AND day >= toDate(now(), '${time_zone}') - 90 AND day < toDate(now(), '${time_zone}')
     ) AS daily
-    LEFT JOIN (SELECT touchpoint AS id, n_min FROM touchpoints) AS t ON t.id = daily.touchpoint
+    LEFT JOIN (SELECT touchpoint AS id, n_min FROM (${touchpoints_known})) AS t ON t.id = daily.touchpoint
     WHERE n >= if(n_min = 0, 30, n_min)
     GROUP BY touchpoint, dimension
     HAVING length(points) > base
