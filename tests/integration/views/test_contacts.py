@@ -358,7 +358,7 @@ def test_a_days_queues_read_the_contacts_of_that_day(client: Client) -> None:
 
 
 def test_contacts_are_copied_from_interactions_anew_and_a_newer_copy_replaces(client: Client) -> None:
-    """As `0015_reading.sql` does, which may be cut off and run again."""
+    """As `0017_reading.sql` does, which may be cut off and run again."""
     call = {"type": "call_ended", "channel": "phone", "contact": "contact", "links": [], "details": {"queue": "PS"}}
     at = dict.fromkeys(("occurred_at_sent", "received_at"), 1_750_000_000_000)
     for outcome, corrected in (("abandoned", 0), ("answered", 2 * HOUR)):  # judged again, at a corrected time
