@@ -103,7 +103,7 @@ def expected(said: Sequence[Contact], owners: dict[str, str], now: int) -> dict[
         if known and not followed and not looked:
             if repeated or claimed is False:
                 first = False
-            elif ended + WITHIN < now:
+            elif ended + WITHIN <= now:  # the view is asked half an hour later
                 first = True
         found[person, issue, f"e{of[0][1]}"] = (followed, looked, repeated, first)
     return found
