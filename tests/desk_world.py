@@ -1,9 +1,9 @@
 """The desk as a process, over profiles in memory: for the browser's tests, and for looking at it.
 
 `python -m tests.desk_world PORT HOME` prints `ready`; then each line of its input is one thing that happens:
-`{"say": {"identifier": …}}`, `{"ring": {…}}`, `{"lag_ms": n}`, `{"join": [from, into]}`, `{"erase": person}`,
-`{"crowd": identifier}` (so many browsers that it stands alone), `{"worker": "stop" | "start"}`, the same for
-`identify` and `http`. It answers `done`.
+`{"anew": [port, home]}` (another desk, where nothing has happened), `{"say": {"identifier": …}}`, `{"ring": {…}}`,
+`{"lag_ms": n}`, `{"join": [from, into]}`, `{"erase": person}`, `{"crowd": identifier}` (so many browsers that it
+stands alone), `{"worker": "stop" | "start"}`, the same for `identify` and `http`. It answers `done`.
 """
 
 from __future__ import annotations
@@ -63,6 +63,12 @@ class Stage:
     async def _stop_http(self) -> None:
         self._server.should_exit = True
         await self._serving
+
+    async def end(self) -> None:
+        """End all of it that still runs."""
+        await self._stop_http()
+        await self._worker.stop()
+        await self._deciding.stop()
 
     async def do(self, line: dict[str, Any]) -> None:
         """One line. Phone numbers and e-mails stand in it in clear, under `phone` and `email`."""
@@ -135,7 +141,12 @@ async def main(port: int, home: Path) -> None:
     print("ready", flush=True)
     reader = await lines()
     while line := await reader.readline():
-        await stage.do(json.loads(line))
+        happens = json.loads(line)
+        if another := happens.pop("anew", None):
+            await stage.end()
+            stage = Stage(another[0], Path(another[1]))
+            await stage.start()
+        await stage.do(happens)
         print("done", flush=True)
 
 

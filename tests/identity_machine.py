@@ -240,7 +240,7 @@ class Resting(Machine):
 
     def ordered(self, order: Order) -> None:
         # Where a cap is near, an erasure may take somebody below it: then more is theirs.
-        before = self.shown() if isinstance(order, Erase) and self.story.limits == Limits() else None
+        before = self._theirs() if isinstance(order, Erase) and self.story.limits == Limits() else None
         why = self.story.obey(order)
         self.rest()
         found = self.network.ordered(order.order_id)
@@ -261,7 +261,7 @@ class Resting(Machine):
     def unblock(self, number: int) -> None:
         choices = Choices(number)
         who = choices.of(sorted(self.story.blocked if self.story.blocked and choices.below(8) else self.story.before))
-        self._give(Unblock(identifier=who, **self._head()))
+        self._give(Unblock(identifier=who, **self._head() | {"at": self._now()}))
 
     @rule(size=st.sampled_from(SIZES))
     def change_size(self, size: int) -> None:
@@ -276,6 +276,12 @@ class Resting(Machine):
     def shown(self) -> dict[str, list[Interaction]]:
         """Identifier → what it shows, where it shows anything."""
         return {name: view for name in NAMES if (view := self.network.view(name))}
+
+    def _theirs(self) -> Views:
+        """Identifier → all that is theirs: what it shows, and what a small view has no room for."""
+        if self.smallest >= ROOMY:
+            return self.shown()
+        return self.story.truth(NAMES, self.smallest, Rules().age_ms).persons
 
     def served(self) -> dict[str, list[tuple[str, str]]]:
         """Identifier → the events that whoever serves them is told, where there are any."""

@@ -272,8 +272,8 @@ def strangers(
             for weak in each.links:
                 if {each.identifier, weak} & {*ordered.forgotten, *(ordered.muffled if each.public else ())}:
                     continue
-                if each.since < max(ordered.erased.get(each.identifier, 0), ordered.erased.get(weak, 0)):
-                    continue  # nobody knows of it any more
+                if each.since < ordered.erased.get(weak, 0):
+                    continue  # nobody knows of it any more; where the customer alone is erased, nobody inherits it
                 if not {(weak, each.identifier), (weak, customer)} & set(ordered.unsaid):
                     named[weak, each.session_id].add(customer)
 

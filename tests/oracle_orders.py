@@ -287,6 +287,7 @@ class Story:
         if order.identifier not in self.blocked:
             return "not blocked"
         self.blocked.discard(order.identifier)
+        self.before[order.identifier] = max(order.at, self.before[order.identifier])
         return ""
 
     def _erase(self, order: Erase) -> str:

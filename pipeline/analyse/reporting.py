@@ -289,8 +289,8 @@ def _ways(found: Found) -> Part:
     for row in _lines_of(found, "contact")[:WAYS_MAX]:
         lines.append(Line(f"{row.notes.get('issue', '')}, after {row.notes.get('after', '')}", _contact(found, row)))
     for row in _lines_of(found, "switch")[:WAYS_MAX]:
-        half = said.duration(row.figures.get("median_s"))
-        text = f"{worded.count(row, 'switched')} people changed so; half within {half}."
+        within = said.duration(row.figures.get("median_s"))
+        text = f"{worded.count(row, 'switched')} people changed so; half within {within}."
         lines.append(Line(row.label, text))
     pictures = [paths_drawn.picture(each) for each in journeys]
     return Part("ways", title, lead, lines=lines, pictures=pictures, beware=result.caveats, made=made_of(result))

@@ -63,7 +63,7 @@ class Erase(msgspec.Struct, frozen=True, array_like=True, tag="x"):
 
 
 class Unblock(msgspec.Struct, frozen=True, array_like=True, tag="u"):
-    """What comes for an identifier that was blocked when it was erased is stored again."""
+    """What happens from `at` on to an identifier that was blocked when it was erased is stored again."""
 
     order_id: str
     identifier: str

@@ -17,9 +17,7 @@ Decisions
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from msgspec import structs
 
@@ -34,7 +32,6 @@ from pipeline.domain.messages import (
     Assigned,
     Assignment,
     Erased,
-    Evidence,
     Forget,
     Judged,
     Judging,
@@ -49,34 +46,19 @@ from pipeline.domain.messages import (
 from pipeline.domain.opened import Opened, Profile
 from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal
 from pipeline.domain.records import UNCOUNTED, Besides, Held, Kept, Ledger, Lent, Seen, Sender, encode
-from pipeline.domain.rescoring import Again, Rescoring
+from pipeline.domain.rescoring import Rescoring
 from pipeline.domain.rollup import Rollup
 from pipeline.domain.rules import Rules
-from pipeline.domain.scores import ScoreRow
-from pipeline.domain.scoring import Experience, Scoring
+from pipeline.domain.scoring import Scoring
 from pipeline.domain.shelves import arrange
 from pipeline.domain.slices import concerning, narrowed, persons, slices
 from pipeline.domain.state import State
+from pipeline.domain.step import Step
 from pipeline.domain.tallies import Tallies
 from pipeline.domain.telling import Telling
 from pipeline.domain.witness import Witness
 
 PAUSE = 64  # profiles closed between two yields
-
-
-@dataclass(slots=True)
-class Step:
-    """What leaves the partition because of the messages so far. Whoever sends it on may empty the lists."""
-
-    messages: list[Message] = field(default_factory=list)  # to other profiles
-    evidence: list[Evidence] = field(default_factory=list)  # to identify
-    entries: list[tuple[Interaction, Experience | None, int]] = field(default_factory=list)  # stored, anew or a better
-    #   copy; with the definition that judged it, or UNCOUNTED
-    again: list[Again] = field(default_factory=list)  # stored long ago, and judged by the live definition now
-    scores: list[ScoreRow] = field(default_factory=list)
-    unscored: list[ScoreRow] = field(default_factory=list)  # rows of which nothing may remain, not even their key
-    dropped: Counter[str] = field(default_factory=Counter)  # interactions not kept: 'erased' or 'blocked' → how many
-    changed: set[str] = field(default_factory=set)  # profiles that show something else now
 
 
 class Work:

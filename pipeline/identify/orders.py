@@ -356,4 +356,6 @@ class Book:
         erasure = self._known.erasure(order.identifier)
         if erasure is None or not erasure.blocked:
             raise Refused("That identifier is not blocked.")
-        self._known.set_erasure(self._known.seal(order.identifier), Erasure(erasure.before, False, number))
+        # What happened meanwhile stays away: else it would depend on when it arrives, or is told again.
+        before = max(erasure.before, order.at)
+        self._known.set_erasure(self._known.seal(order.identifier), Erasure(before, False, number))

@@ -21,13 +21,15 @@ from pipeline.local.clickhouse_sql import Statement
 SESSIONS_MAX = 256
 SESSION_TIMEOUT_S = 60
 SESSION_TIMEOUT_S_MAX = 3600
-# Where the embedded engine's defaults are not a server's, and what bounds one request.
-_DEFAULTS = {
+#: Where the embedded engine's defaults are not a server's, and what bounds one request.
+DEFAULTS = {
     "implicit_select": "0",
     "allow_introspection_functions": "0",
     "max_execution_time": "300",
     "max_memory_usage": str(4 * 1024**3),
     "max_result_bytes": str(256 * 1024**2),
+    # Compiling a dashboard's hundred formulas takes longer than they ever do, and happens when a query is asked again.
+    "compile_expressions": "0",
 }
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CODE = re.compile(r"Code: (\d+)")
@@ -122,7 +124,7 @@ class Engine:
                 return self._in_session(query)
             connection = self._connect()
             try:
-                return _perform(connection, query, _DEFAULTS | dict(query.settings))
+                return _perform(connection, query, DEFAULTS | dict(query.settings))
             finally:
                 connection.close()
         except RuntimeError as error:  # chdb raises nothing else
@@ -137,7 +139,7 @@ class Engine:
             raise _refusal("A reader sends no data")
         connection = self._connect()
         try:
-            _set(connection, _DEFAULTS | READER_SETTINGS)
+            _set(connection, DEFAULTS | READER_SETTINGS)
             _set(connection, query.settings)  # the engine refuses those that would change something
             if query.database:
                 connection.query(f"USE {_quoted_name(query.database)}")
@@ -175,7 +177,7 @@ class Engine:
                     raise EngineError(372, f"Code: 372. DB::Exception: Session {query.session} not found. "
                                            "(SESSION_NOT_FOUND)")  # fmt: skip
                 session = _Session(self._connect())
-                _set(session.connection, _DEFAULTS)
+                _set(session.connection, DEFAULTS)
                 self._sessions[query.session] = session
             if session.busy:
                 raise EngineError(373, f"Code: 373. DB::Exception: Session {query.session} is locked by a concurrent "

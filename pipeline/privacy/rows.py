@@ -55,6 +55,7 @@ CONSENTS = Table(
 )
 CONTACTS = replace(INTERACTIONS, name="contacts", kind="contact")  # copies, with the same key
 COMPLAINTS = replace(INTERACTIONS, name="complaints", kind="complaint")  # copies, with the same key
+ORDERS = replace(INTERACTIONS, name="orders", kind="order")  # copies, with the same key
 OUTCOMES = Table(
     "outcomes",
     "business result",
@@ -63,7 +64,7 @@ OUTCOMES = Table(
     "* EXCEPT (session_id, version)",
 )
 #: Interactions, tables that hold copies of them, outcomes: of a shared identifier some of the rows are a person's.
-PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS, OUTCOMES)
+PARTLY = (INTERACTIONS, CONSENTS, CONTACTS, COMPLAINTS, ORDERS, OUTCOMES)
 TABLES = (
     INTERACTIONS,
     Table(
@@ -82,6 +83,7 @@ TABLES = (
     CONSENTS,
     CONTACTS,
     COMPLAINTS,
+    ORDERS,
     OUTCOMES,
     Table(
         "alerts",

@@ -21,13 +21,14 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.domain.interaction import CHANNELS, Interaction
 from pipeline.domain.messages import Judged, Judging, Misfiled
 from pipeline.domain.policy import DEFAULT, Policy
-from pipeline.domain.profile import Step, Work
+from pipeline.domain.profile import Work
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.recalled import NOTHING_RECALLED, Recalled, Seal
 from pipeline.domain.records import name
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import ScoreRow
 from pipeline.domain.scoring import Scoring
+from pipeline.domain.step import Step
 from pipeline.domain.validate import interaction
 from pipeline.engine.batch import Batch, Record
 from pipeline.partition import partition_of

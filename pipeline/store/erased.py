@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 from pipeline.topics import IDENTITY_ORDERS
 
 READ_MS = 200
+IDLE_S_MAX = 20.0  # without anything coming, before the end
 RETRY_S = 0.5  # while Kafka does not answer
 
 _log = logs.get("store")
@@ -40,7 +41,7 @@ class Erased:
         while not stop.is_set():
             try:
                 await self._catch_up()
-            except (KafkaError, OSError) as problem:
+            except (KafkaError, OSError) as problem:  # a TimeoutError is an OSError
                 _log.warning("erasures_unknown", problem=type(problem).__name__)
                 await self.close()
                 try:
@@ -60,11 +61,14 @@ class Erased:
             await consumer.seek_to_beginning(self._place)
             self._known = Recalled()
         end = (await self._consumer.end_offsets([self._place]))[self._place]
-        while await self._consumer.position(self._place) < end:
-            found = await self._consumer.getmany(self._place, timeout_ms=READ_MS)
-            for record in found.get(self._place, ()):
-                if record.value is not None:
-                    self._known.hear(record.value)
+        async with asyncio.timeout(IDLE_S_MAX) as patience:
+            while await self._consumer.position(self._place) < end:
+                found = await self._consumer.getmany(self._place, timeout_ms=READ_MS)
+                for record in found.get(self._place, ()):
+                    if record.value is not None:
+                        self._known.hear(record.value)
+                if found:
+                    patience.reschedule(asyncio.get_running_loop().time() + IDLE_S_MAX)
 
     async def close(self) -> None:
         """Close the connection, if there is one."""

@@ -41,11 +41,12 @@ _BEFORE = {
     "contacts": _SINCE,
     "identities": "assignment < {version:UInt64}",
     "complaints": _SINCE,
+    "orders": _SINCE,
     "outcomes": _SINCE,
     "alerts": "least(opened_at, ifNull(since, opened_at)) < fromUnixTimestamp64Milli({before:Int64})",
 }
 #: Whoever is named there, the row is its identifier's.
-_OF_AN_IDENTIFIER = ("interactions", "consents", "contacts", "complaints", "outcomes")
+_OF_AN_IDENTIFIER = ("interactions", "consents", "contacts", "complaints", "orders", "outcomes")
 _WHOLE = ("identities", "alerts")  # whoever is named there in whatever column, the row goes
 #: Columns in which somebody else's interaction may name them → what is left of it.
 _SCRUBBED = {

@@ -37,9 +37,10 @@ RETRY_S_MIN, RETRY_S_MAX = 0.1, 5.0
 GC_THRESHOLD = 200_000  # new objects: blocks are large here
 REPEAT_LOG_S = 30.0  # while ClickHouse stays away
 
-#: What people look at within the second (a dot follows an answer within two), and what dashboards read.
+#: What people look at within the second (a dot follows an answer within two), and what dashboards and reports read: an
+#: insert costs ClickHouse the more the wider the table is and the more views copy from it, however few its rows are.
 FRESH, STEADY = Limits(pace_s=0.5), Limits(pace_s=1.0)
-LIMITS = dict.fromkeys((rows.CUSTOMER_SCORES.name, rows.TALLIES.name), STEADY)
+LIMITS = dict.fromkeys((rows.INTERACTIONS.name, rows.CUSTOMER_SCORES.name, rows.TALLIES.name), STEADY)
 
 _log = logs.get("store")
 

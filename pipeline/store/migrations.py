@@ -21,6 +21,7 @@ from pipeline import catalogue
 from pipeline.settings import BadSetting, Settings
 
 VIEWS = "views"  # under which name all of them are recorded
+PARTS_DEEP = 3  # parts that name parts that name parts
 _FILE = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -145,17 +146,18 @@ def read_tables(folder: Path) -> list[Migration]:
 
 
 def read_views(folder: Path, time_zone: str) -> Migration:
-    """All views as one text, with `${time_zone}` and the texts of `parts` put in.
+    """All views as one text, with `${time_zone}` and the texts of `parts` put in; a part may name others.
 
     Raises BadSetting for what cannot be a zone's name; whether there is such a zone, ClickHouse knows.
     """
     if not _ZONE.fullmatch(time_zone):
         raise BadSetting(f"THROUGHLINE_TIME_ZONE must be a name like Europe/Paris, not {time_zone!r}")
-    paths = sorted((folder / VIEWS).glob("*.sql"))
-    parts = {
+    texts = {
         path.stem: "\n".join(line for line in path.read_text().rstrip().splitlines() if not line.startswith("--"))
         for path in sorted((folder / VIEWS / "parts").glob("*.sql"))
     }
-    return Migration(
-        VIEWS, "\n".join(Template(path.read_text()).substitute(time_zone=time_zone, **parts) for path in paths)
-    )
+    known = {"time_zone": time_zone} | texts
+    for _ in range(PARTS_DEEP):
+        known = {name: Template(text).substitute(known) for name, text in known.items()}
+    paths = sorted((folder / VIEWS).glob("*.sql"))
+    return Migration(VIEWS, "\n".join(Template(path.read_text()).substitute(known) for path in paths))

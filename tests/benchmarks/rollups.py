@@ -23,13 +23,14 @@ from clickhouse_connect.driver.client import Client
 from pipeline import catalogue
 from pipeline.domain.catalogue import Catalogue
 from pipeline.domain.interaction import CHANNELS
+from pipeline.local.clickhouse_engine import DEFAULTS
 from pipeline.settings import Settings
 from pipeline.store import catalogued, hours, migrations
 from tests.benchmarks.bench import machine
 
 DAYS, TOUCHPOINTS, PARTITIONS, INTERACTIONS_A_DAY = 31, 200, 8, 10_000_000
 PAIRS = 300  # touchpoints × their channels: one, some of them two or three
-CONTACTS = 1_000_000
+CONTACTS, BLOCKS = 1_000_000, 20
 TARGET_MS, ROUNDS = 300, 9
 
 QUERIES = {
@@ -111,17 +112,27 @@ def _sum(name: str, seed: int) -> str:
 
 
 def fill_contacts(client: Client) -> None:
-    """A day of them, in blocks as a sink writes them; some twice."""
-    for block in range(20):
+    """A day of them, in blocks as a sink writes them: as they come, some up to an hour late, every tenth twice."""
+    size = CONTACTS // BLOCKS
+    for block in range(BLOCKS):
         client.command(
-            f"""INSERT INTO contacts
-            SELECT today(), concat('customer:', toString(rand(1) % 400000)), 'acd', toString(number), toString(number),
-                toDateTime64(today(), 3, 'UTC') + toIntervalSecond(rand(2) % 86400) AS occurred_at, occurred_at,
-                'phone', 'call_ended', 'call_queue', ['delivery', 'invoice', 'return', ''][rand(3) % 4 + 1], 'contact',
-                NULL, concat('queue_', toString(rand(4) % 12)), if(rand(5) % 10 = 0, 'abandoned', 'answered'),
-                toFloat64(rand(6) % 120), toFloat64(rand(7) % 600), 'handled', map(), number
-            FROM numbers({block * CONTACTS // 20}, {CONTACTS // 20 + 500})"""
+            f"""WITH toDateTime64(today(), 3, 'UTC') AS day,
+                day + toIntervalMillisecond(intDiv(number * 86400000, {CONTACTS})) AS came,
+                greatest(day, came - toIntervalSecond(if(number % 5 = 0, cityHash64(number, 2) % 3600, 0))) AS at
+            INSERT INTO contacts (occurred_day, sent_hour, identifier, source, event_id, session_id, occurred_at,
+                received_at, channel, type, touchpoint, issue, contact, queue, queue_outcome, wait_s, handle_s, outcome,
+                version)
+            SELECT today(), toStartOfHour(at), concat('customer:', toString(cityHash64(number) % 400000)), 'acd',
+                toString(number) AS id, id, at, came, 'phone', 'call_ended', 'call_queue',
+                ['delivery', 'invoice', 'return', ''][cityHash64(number, 3) % 4 + 1],
+                'contact', concat('queue_', toString(cityHash64(number, 4) % 12)),
+                if(cityHash64(number, 5) % 10 = 0, 'abandoned', 'answered'), toFloat64(cityHash64(number, 6) % 120),
+                toFloat64(cityHash64(number, 7) % 600), 'handled', {block} * {CONTACTS} + number
+            FROM numbers({block * size}, {size + size // 10}) WHERE number < {CONTACTS}"""
         )
+    counted = client.query("SELECT sum(offered) FROM queue_intervals").result_rows[0][0]
+    if counted != CONTACTS:
+        raise RuntimeError(f"{counted:,} of {CONTACTS:,} contacts were counted: some of them twice, or not at all")
 
 
 def fill_interactions(client: Client, count: int, known: Sequence[str]) -> None:
@@ -170,7 +181,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         new = not (folder / "store").exists()
-        with clickhouse_connect.get_client(interface="chdb", path=str(folder)) as client:
+        with clickhouse_connect.get_client(interface="chdb", path=str(folder), settings=DEFAULTS) as client:
             settings = Settings()
             migrations.migrate(client, settings)
             known = catalogue.load(settings.catalogue_folder)

@@ -99,6 +99,14 @@ def calls(phone: str, name: str, first: int, count: int) -> list[tuple[str, byte
     ]
 
 
+def refund(outcome_id: str, keyed: str) -> tuple[str, bytes]:
+    """As collect writes it: of the identifier under the key of then."""
+    namespace, _, value = keyed.partition(":")
+    said = {"outcome_id": outcome_id, "source": "billing", "kind": "refund", "identifiers": {namespace: value}}
+    said |= {"occurred_at": NOW, "received_at": NOW, "amount": -20.0, "currency": "USD"}
+    return topics.OUTCOMES.name, CODEC.encode("outcome", said)
+
+
 def looked_up(name: str, seal: bytes) -> bytes:
     said = {"audit_id": name, "at": NOW, "actor": "read", "action": "context", "purpose": "service"}
     said |= {"subjects": [seal.hex()], "shown": [seal.hex()], "outcome": "found", "reason": "", "order_id": ""}
@@ -184,9 +192,10 @@ async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> N
         event("web", "w2", 60_000, {"email": EMAIL, "anonymous": "q"}, session_id="s2"),
         event("web", "w3", 61_000, {"anonymous": "q"}, session_id="s2"),
     ]
+    refunds = [refund("hers", old), refund("erased", erased)]
     with stages(settings):
         assert set(await kafka.members(settings, ("stitch", "identify", "store"))) == {"stitch", "identify", "store"}
-        await publish(settings, before)
+        await publish(settings, [*before, *refunds])
         await settled(settings)
         order = messages.encode(Erase("o1", erased, False, "they asked", "key:admin", NOW + 100_000))
         await publish_messages(settings, topics.EVIDENCE, "o1", order)
@@ -217,7 +226,7 @@ async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> N
     try:
         await nothing_is_left(settings, client, renaming)
         with stages(settings):
-            await publish(settings, before)
+            await publish(settings, [*before, *refunds])
             await publish(settings, [*calls(PHONE, "a", CALLS, 3), event("web", "w4", 70_000, {"email": EMAIL})])
             await settled(settings)
         await nothing_is_left(settings, client, renaming)
@@ -232,10 +241,11 @@ async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> N
 async def rows_erased(settings: Settings, secrets: keys.Keys, identifier: str) -> None:
     """What follows in ClickHouse when profiles have erased somebody, and that the sink does not read it again."""
     broker = Broker(settings)
-    await broker.trim(await broker.ends([topics.TIMELINES]))
+    await broker.trim(await broker.ends([topics.TIMELINES, topics.OUTCOMES]))
     erasure = erasing.Erasure(NOW + 100_000, 1, frozenset([identifier]), request="o1", partitions=settings.partitions)
     with writer.connect(settings, secrets, settings.clickhouse_database) as client:
-        assert erasing.delete_erased(client, settings.clickhouse_database, erasure)["interactions"] == 2
+        deleted = erasing.delete_erased(client, settings.clickhouse_database, erasure)
+        assert (deleted["interactions"], deleted["outcomes"]) == (2, 1)
 
 
 async def adds_up(settings: Settings) -> Balance:
@@ -259,6 +269,7 @@ async def one_person(settings: Settings, client: Client, ring: Keyring, events: 
     assert count(client, "SELECT count() FROM interactions FINAL") == events - 2  # the rows of the erased
     assert count(client, f"SELECT count() FROM interactions FINAL WHERE identifier = '{new}'") == CALLS + 3
     assert count(client, f"SELECT count() FROM identities FINAL WHERE identifier = '{other}' AND person = 'customer:7'")
+    assert client.query("SELECT outcome_id, identifier FROM outcomes FINAL").result_rows == [("hers", new)]
     looked_up = f"has(subjects, '{ring.seal(new).hex()}') AND has(shown, '{ring.seal(new).hex()}')"
     assert count(client, f"SELECT count() FROM audit FINAL WHERE {looked_up}") == 1
     assert count(client, f"SELECT count() FROM alerts FINAL WHERE subject = '{new}'") == 1

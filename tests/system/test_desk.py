@@ -44,6 +44,7 @@ class Desk:
 
     def __init__(self, process: subprocess.Popen[str], port: int, home: Path) -> None:
         self._process = process
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._home = home
 
@@ -77,20 +78,33 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=place, args=list(options))
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk of its own for each test."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.desk_world", str(port), str(tmp_path)]
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """One process for all desks: most of a start is reading the code."""
+    command = [sys.executable, "-m", "tests.desk_world", str(free_port()), str(tmp_path_factory.mktemp("desk"))]
     with subprocess.Popen(command, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            yield Desk(process, port, tmp_path)
+            yield process
         finally:
             process.kill()
+
+
+@pytest.fixture
+def desk(process: subprocess.Popen[str], tmp_path: Path) -> Desk:
+    """A desk of its own for each test."""
+    desk = Desk(process, free_port(), tmp_path)
+    desk.happen(anew=[desk.port, str(tmp_path)])
+    return desk
+
+
+def free_port() -> int:
+    """One that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @pytest.fixture

@@ -45,6 +45,29 @@ class Story:
         assert told["rejected"] == []
         self.sent += events
 
+    def account(self, outcome_id: str, identifiers: dict[str, str], minutes_ago: float) -> None:
+        """A refund, some minutes before the story began (or, with a negative time, just now)."""
+        at = self.began - int(minutes_ago * MINUTE) if minutes_ago >= 0 else int(time.time() * 1000)
+        said = {"outcome_id": outcome_id, "source": "billing", "kind": "refund", "occurred_at": at}
+        said |= {"identifiers": identifiers, "amount": -20, "currency": "USD"}
+        answer = self.product.ask("POST", "/v1/outcomes", {"outcomes": [said]}, key="ingest")
+        assert answer.json == {"accepted": 1, "rejected": []}, answer
+
+    def refunds(self) -> dict[str, set[str]]:
+        """Person → their refunds, once the sink has stored all that was sent."""
+        mark = f"mark-{time.time_ns()}"
+        for n in range(32):  # on every partition
+            self.account(f"{mark}-{n}", {"anonymous": mark}, -1)
+
+        def stored() -> dict[str, set[str]]:
+            found: dict[str, set[str]] = {}
+            for row in self.product.sql("SELECT person, outcome_id FROM business_results WHERE kind = 'refund'"):
+                found.setdefault(row["person"], set()).add(row["outcome_id"])
+            assert len(found.pop(f"anonymous:{mark}")) == 32
+            return {person: ids for person, ids in found.items() if not person.startswith("anonymous:mark-")}
+
+        return dict(eventually(stored))
+
     def timeline(self, namespace: str, value: str) -> list[str]:
         """The ids of the events in somebody's context."""
         return [each["event_id"] for each in self.product.context(namespace, value)["timeline"]]
@@ -113,8 +136,12 @@ def test_an_export_names_everything_and_where_it_is_kept(story: Story) -> None:
         event("carol", 18, {"customer": "carol", "device": "phone"}, type="complaint_opened", session_id="x1"),
     )
     asyncio.run(dead_letters(story))
+    story.account("goodwill", {"phone": HER_PHONE}, 20)
+    story.account("credit", {"customer": "anna", "phone": HER_PHONE}, 10)
+    story.account("ben's", {"customer": "ben"}, 10)
     hers = {*HERS, "hers"}
     eventually(lambda: story.stored("person = 'customer:anna'") == hers)
+    assert story.refunds() == {"customer:anna": {"goodwill", "credit"}, "customer:ben": {"ben's"}}
     eventually(lambda: story.product.sql("SELECT count() AS n FROM rejected")[0]["n"] in (2, "2"))
 
     lines = story.export({"namespace": "phone", "value": "(415) 555-0123"})
@@ -128,6 +155,9 @@ def test_an_export_names_everything_and_where_it_is_kept(story: Story) -> None:
         assert all(f'"{each}"' in told for each in hers)
     assert "ben" not in json.dumps(lines)
     assert '"his"' not in json.dumps(lines)
+    told_results = [line for line in lines if line["kind"] == "business result"]
+    assert {line["where"] for line in told_results} == {"ClickHouse table outcomes"}
+    assert {line["value"]["outcome_id"] for line in told_results} == {"goodwill", "credit"}
     letters = [line["value"]["event"]["identifiers"] for line in lines if line["kind"] == "dead letter"]
     assert letters == [{"phone": HER_PHONE}]
 
@@ -143,7 +173,11 @@ def test_an_erasure_ends_with_a_proof_that_nothing_remains(story: Story) -> None
     assert places["Kafka topic identify.changelog"]["looked"] > 0
     assert places["Kafka topic interactions.rejected"]["found"] == {"dead letter": 1}
     assert places["ClickHouse table interactions"]["found"] == {"row": 6}
+    assert places["ClickHouse table outcomes"]["found"]["row"] >= 2
+    assert places["Kafka topic outcomes"]["found"]["record"] >= 3  # everybody's: ClickHouse has them
+    assert story.refunds() == {"customer:ben": {"ben's"}}
     ages_out = {each["place"]: each["until"] for each in proof["ages_out"]}
+    assert "Kafka topic outcomes" in ages_out
     assert ages_out.keys() >= {f"Kafka topic interactions.{name}" for name in CHANNELS}
     # Within minutes, the day of the compaction lag, and the days of retention.
     assert proof["finished"] < ages_out["ClickHouse, inactive parts"] < ages_out["Kafka topic stitch.changelog"]
@@ -227,6 +261,9 @@ def test_what_is_late_repeated_or_replayed_does_not_come_back(story: Story) -> N
         story.event("later", 45, {"customer": "anna", "anonymous": "c1"}, session_id="w1"),
         story.event("later still", 44, {"anonymous": "c1"}),
     )
+    story.account("goodwill", {"phone": HER_PHONE}, 20)
+    story.account("late", {"customer": "anna"}, 1)
+    assert story.refunds() == {"customer:ben": {"ben's"}}
     mark(story, "late")
     assert story.timeline("customer", "anna") == []
     assert story.stored("event_id LIKE 'later%'") == set()
@@ -238,6 +275,8 @@ def test_what_happens_afterwards_starts_afresh(story: Story) -> None:
         story.event("back", -1, {"customer": "anna", "anonymous": "c1"}, session_id="w9"),
         story.event("looks", -1, {"anonymous": "c1"}, type="searched", properties={"query": "red shoes"}),
     )
+    story.account("new", {"customer": "anna"}, -1)
+    assert story.refunds() == {"customer:ben": {"ben's"}, "customer:anna": {"new"}}
     eventually(lambda: set(story.timeline("customer", "anna")) == {"back", "looks"})
     eventually(lambda: story.stored("person = 'customer:anna'") == {"back", "looks"})
     gone(story)
@@ -246,6 +285,8 @@ def test_what_happens_afterwards_starts_afresh(story: Story) -> None:
 def test_who_is_blocked_stays_empty_until_unblocked(story: Story) -> None:
     assert story.erase("customer:carol", block=True)["proof"]["blocked"]
     story.tell(story.event("again", -1, {"customer": "carol"}))
+    story.account("carol's", {"customer": "carol"}, -1)
+    assert story.refunds().keys() == {"customer:ben", "customer:anna"}
     mark(story, "blocked")
     assert story.timeline("customer", "carol") == []
     assert story.stored("event_id IN ('carol', 'again')") == set()
@@ -374,6 +415,8 @@ def test_who_is_unblocked_is_like_anybody_else(story: Story) -> None:
     assert (answer.status, answer.json["effect"]) == (200, "complete")
     story.tell(story.event("welcome", -1, {"customer": "carol"}))
     eventually(lambda: story.timeline("customer", "carol") == ["welcome"])
+    story.account("welcome", {"customer": "carol"}, -1)
+    assert story.refunds()["customer:carol"] == {"welcome"}
     mark(story, "unblocked")
     assert story.stored("event_id IN ('carol', 'again', 'welcome')") == {"welcome"}
 

@@ -10,7 +10,20 @@ SELECT
     s.channel AS channel,
     s.definition AS definition,
 ${figures}
-FROM touchpoint_sums AS s
+FROM
+(
+    SELECT
+        q.hour AS hour,
+        q.touchpoint AS touchpoint,
+        q.channel AS channel,
+        max(q.definition) AS definition,
+${sums}
+    FROM
+    (
+${rows_of_sums}
+    ) AS q
+    GROUP BY q.hour, q.touchpoint, q.channel
+) AS s
 COMMENT 'Per hour, touchpoint and channel: dimensions asked and observed apart, survey metrics and expectations; n, figure and 95 % interval each.';
 
 ALTER TABLE touchpoint_hourly

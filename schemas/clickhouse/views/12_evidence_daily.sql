@@ -13,12 +13,15 @@ SELECT
 FROM
 (
     SELECT
-        toDate(q.hour, '${time_zone}') AS day,
+        q.day AS day,
         q.touchpoint AS touchpoint,
         q.channel AS channel,
 ${sums}
-    FROM touchpoint_sums AS q
-    GROUP BY day, q.touchpoint, q.channel
+    FROM
+    (
+${rows_of_sums}
+    ) AS q
+    GROUP BY q.day, q.touchpoint, q.channel
 ) AS s
 ARRAY JOIN [
     ('effectiveness', 'asked', s.effectiveness_asked_n, s.effectiveness_asked_sum, s.effectiveness_asked_sum2),

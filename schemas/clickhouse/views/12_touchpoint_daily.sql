@@ -13,13 +13,16 @@ ${figures}
 FROM
 (
     SELECT
-        toDate(q.hour, '${time_zone}') AS day,
+        q.day AS day,
         q.touchpoint AS touchpoint,
         q.channel AS channel,
         max(q.definition) AS definition,
 ${sums}
-    FROM touchpoint_sums AS q
-    GROUP BY day, q.touchpoint, q.channel
+    FROM
+    (
+${rows_of_sums}
+    ) AS q
+    GROUP BY q.day, q.touchpoint, q.channel
 ) AS s
 COMMENT 'Per day, touchpoint and channel: dimensions asked and observed apart, survey metrics and expectations; n, figure and 95 % interval each.';
 

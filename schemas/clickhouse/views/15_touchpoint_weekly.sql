@@ -13,12 +13,15 @@ ${figures}
 FROM
 (
     SELECT
-        toMonday(q.hour, '${time_zone}') AS week,
+        toMonday(q.day) AS week,
         q.touchpoint AS touchpoint,
         q.channel AS channel,
         max(q.definition) AS definition,
 ${sums}
-    FROM touchpoint_sums AS q
+    FROM
+    (
+${rows_of_sums}
+    ) AS q
     GROUP BY week, q.touchpoint, q.channel
 ) AS s
 COMMENT 'Per week, from Monday on, touchpoint and channel: dimensions asked and observed apart, survey metrics and expectations; n, figure and 95 % interval each.';

@@ -11,13 +11,16 @@ ${figures}
 FROM
 (
     SELECT
-        toDate(q.hour, '${time_zone}') AS day,
+        q.day AS day,
         q.channel AS channel,
         uniqExact(q.touchpoint) AS touchpoints,
         max(q.definition) AS definition,
 ${sums}
-    FROM touchpoint_sums AS q
-    GROUP BY day, q.channel
+    FROM
+    (
+${rows_of_sums}
+    ) AS q
+    GROUP BY q.day, q.channel
 ) AS s
 COMMENT 'Per day and channel, over all its touchpoints: n, figure and 95 % interval each.';
 

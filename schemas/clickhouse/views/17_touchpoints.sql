@@ -1,7 +1,5 @@
 CREATE OR REPLACE VIEW touchpoints AS
-SELECT * EXCEPT version
-FROM catalogue_touchpoints FINAL
-WHERE version = (SELECT max(version) FROM catalogue_touchpoints)
+${touchpoints_known}
 COMMENT 'The touchpoints of the catalogue as it was loaded last.';
 
 ALTER TABLE touchpoints

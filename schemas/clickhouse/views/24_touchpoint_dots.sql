@@ -5,6 +5,7 @@
 -- With fewer than 30 pieces Student's t stands for the normal distribution: `score` and `mean_of_few` of
 -- pipeline/domain/intervals.py. The last hours (`since` to now) are hours of the business's clock, this one included.
 -- Numbers are cut, not rounded, so that what is written never lies on the other side of a threshold than what is meant.
+-- (What other views say stands in this one itself: the planner is done sooner than with views of views.)
 CREATE OR REPLACE VIEW touchpoint_dots AS
 WITH
     n -> if(n < 30, [12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139,
@@ -72,7 +73,7 @@ FROM
     FROM
     (
         SELECT *, toStartOfHour(now64(3) - toIntervalHour(hours), '${time_zone}') + INTERVAL 1 HOUR AS since
-        FROM touchpoints
+        FROM (${touchpoints_known})
         WHERE measure != ''
     ) AS t
     LEFT JOIN
@@ -96,9 +97,12 @@ FROM
                     (sum(q.emotion_asked_n + q.emotion_observed_n), sum(q.emotion_asked_sum + q.emotion_observed_sum),
                      sum(q.emotion_asked_sum2 + q.emotion_observed_sum2))
                 ]) AS known
-            FROM touchpoint_sums AS q
-            INNER JOIN (SELECT touchpoint, hours, n_min FROM touchpoints WHERE measure = 'score') AS h ON h.touchpoint = q.touchpoint
-            WHERE q.hour > now() - toIntervalHour((SELECT max(hours) FROM touchpoints WHERE measure = 'score'))
+            FROM
+            (
+${rows_of_sums}
+            ) AS q
+            INNER JOIN (SELECT touchpoint, hours, n_min FROM (${touchpoints_known}) WHERE measure = 'score') AS h ON h.touchpoint = q.touchpoint
+            WHERE q.hour > now() - toIntervalHour((SELECT max(hours) FROM (${touchpoints_known}) WHERE measure = 'score'))
               AND q.hour > now() - toIntervalHour(h.hours)
             GROUP BY q.touchpoint
         )
@@ -113,7 +117,7 @@ FROM
             avg(o.value) AS value,
             if(n < 2, NULL, quantile_95(n) * stddevSampStable(o.value) / sqrt(n)) AS margin
         FROM observations AS o FINAL
-        INNER JOIN (SELECT touchpoint, measure, hours FROM touchpoints WHERE measure NOT IN ('', 'score')) AS h
+        INNER JOIN (SELECT touchpoint, measure, hours FROM (${touchpoints_known}) WHERE measure NOT IN ('', 'score')) AS h
             ON h.touchpoint = o.touchpoint AND h.measure = o.measure
         WHERE o.observed_at >= toStartOfHour(now64(3) - toIntervalHour(h.hours), '${time_zone}') + INTERVAL 1 HOUR
           AND o.observed_at <= now64(3) + INTERVAL 5 MINUTE

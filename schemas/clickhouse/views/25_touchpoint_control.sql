@@ -43,21 +43,24 @@ FROM
         FROM
         (
             SELECT
-                toDate(q.hour, '${time_zone}') AS day,
+                q.day AS day,
                 q.touchpoint AS touchpoint,
                 [
                     ('effectiveness', sum(q.effectiveness_asked_n + q.effectiveness_observed_n), sum(q.effectiveness_asked_sum + q.effectiveness_observed_sum)),
                     ('ease', sum(q.ease_asked_n + q.ease_observed_n), sum(q.ease_asked_sum + q.ease_observed_sum)),
                     ('emotion', sum(q.emotion_asked_n + q.emotion_observed_n), sum(q.emotion_asked_sum + q.emotion_observed_sum))
                 ] AS dimensions
-            FROM touchpoint_sums AS q
-            WHERE q.hour > now() - INTERVAL 92 DAY
-            GROUP BY day, q.touchpoint
+            FROM
+            (
+${rows_of_sums}
+            ) AS q
+            WHERE q.day >= toDate(now(), '${time_zone}') - 90
+            GROUP BY q.day, q.touchpoint
         )
         ARRAY JOIN dimensions AS each
         WHERE n > 0 AND day >= toDate(now(), '${time_zone}') - 90 AND day < toDate(now(), '${time_zone}')
     ) AS daily
-    LEFT JOIN (SELECT touchpoint AS id, n_min FROM touchpoints) AS t ON t.id = daily.touchpoint
+    LEFT JOIN (SELECT touchpoint AS id, n_min FROM (${touchpoints_known})) AS t ON t.id = daily.touchpoint
     WHERE n >= if(n_min = 0, 30, n_min)
     GROUP BY touchpoint, dimension
     HAVING length(points) > base

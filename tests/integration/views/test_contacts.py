@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from pipeline.domain.intervals import service_levels
 from pipeline.domain.messages import Assignment
-from pipeline.store import rows
+from pipeline.settings import Settings
+from pipeline.store import migrations, rows
 from tests.examples import examples
 
 from ...unit.store.records import entry
@@ -354,3 +355,30 @@ def test_a_days_queues_read_the_contacts_of_that_day(client: Client) -> None:
     start = next(n for n, line in enumerate(plan) if "ReadFromMergeTree" in line and ".contacts)" in line)
     granules = [line.split("Granules:")[1].split("/") for line in plan[start:] if "Granules:" in line and "/" in line]
     assert int(granules[-1][0]) * 3 < int(granules[0][1])
+
+
+def test_contacts_are_copied_from_interactions_anew_and_a_newer_copy_replaces(client: Client) -> None:
+    """As `0017_reading.sql` does, which may be cut off and run again."""
+    call = {"type": "call_ended", "channel": "phone", "contact": "contact", "links": [], "details": {"queue": "PS"}}
+    at = dict.fromkeys(("occurred_at_sent", "received_at"), 1_750_000_000_000)
+    for outcome, corrected in (("abandoned", 0), ("answered", 2 * HOUR)):  # judged again, at a corrected time
+        calls = [
+            entry(event_id=f"again {n}", queue_outcome=outcome, occurred_at=at["received_at"] + corrected, **at, **call)
+            for n in range(20)
+        ]
+        put(client, rows.INTERACTIONS, *calls)
+    put(client, rows.INTERACTIONS, entry(event_id="none", **at))
+    counted = "SELECT toUnixTimestamp(interval_start), sum(offered), sum(answered) FROM queue_intervals GROUP BY 1"
+    expected = [((1_750_000_000 + 7200) // 900 * 900, 20, 20)]
+    assert asked(client, counted) == expected
+    copies = "SELECT *, event_key FROM contacts FINAL ORDER BY event_key"
+    before = asked(client, copies)
+    (migration,) = (
+        each for each in migrations.read_tables(Settings().schemas / "clickhouse") if each.name.endswith("_reading.sql")
+    )
+    for statement in migration.statements:
+        client.command(statement)
+    assert asked(client, copies) == before
+    assert asked(client, counted) == expected
+    put(client, rows.INTERACTIONS, entry(event_id="later", queue_outcome="answered", occurred_at=0, **at, **call))
+    assert len(asked(client, copies)) == len(before) + 1

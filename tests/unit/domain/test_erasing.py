@@ -20,12 +20,13 @@ from pipeline.domain.messages import (
     Unsaid,
     erased_person,
 )
-from pipeline.domain.profile import Step, Work, advance
+from pipeline.domain.profile import Work, advance
 from pipeline.domain.recalled import Recalled
 from pipeline.domain.records import UNCOUNTED, Erasure, Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import UNKNOWN, Score
 from pipeline.domain.state import DictState
+from pipeline.domain.step import Step
 from pipeline.domain.sweeping import Concern, Shared, Sweep
 from tests.interactions import DAY, HOUR, NOON, SCORING, made
 

@@ -10,13 +10,14 @@ import pytest
 from pipeline.domain import records, rollup, tallies
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assigned, Assignment, Evidence, Misfiled, Slice, Unsaid
-from pipeline.domain.profile import Step, Work, advance
+from pipeline.domain.profile import Work, advance
 from pipeline.domain.records import Held
 from pipeline.domain.rollup import Cell, CellKey
 from pipeline.domain.rules import Rules
 from pipeline.domain.scores import UNKNOWN, Score
 from pipeline.domain.shelves import arrange
 from pipeline.domain.state import DictState
+from pipeline.domain.step import Step
 from tests.interactions import DAY, HOUR, MINUTE, NOON, SCORING, made
 
 RULES = Rules(scoring=SCORING)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pipeline.domain.interaction import Interaction
 from pipeline.domain.messages import Assigned, Assignment, Message, Misfiled, Slice, encode
-from pipeline.domain.profile import Step, advance
+from pipeline.domain.profile import advance
 from pipeline.domain.records import Held
 from pipeline.domain.rules import Rules
 from pipeline.domain.state import DictState
+from pipeline.domain.step import Step
 from tests.interactions import NOON, SCORING, made
 
 RULES = Rules(scoring=SCORING)

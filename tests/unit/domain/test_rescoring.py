@@ -24,7 +24,7 @@ from pipeline.domain.messages import (
     encode,
     erased_person,
 )
-from pipeline.domain.profile import Step, advance
+from pipeline.domain.profile import advance
 from pipeline.domain.records import UNCOUNTED, Kept, event_name
 from pipeline.domain.rescoring import CLOCKS_MS, DAYS_MAX
 from pipeline.domain.rules import Rules
@@ -32,6 +32,7 @@ from pipeline.domain.scores import NO_SCORES, ScoreRow
 from pipeline.domain.scores import scores as scores_of
 from pipeline.domain.scoring import Experience, Observation, Question, Scoring
 from pipeline.domain.state import DictState
+from pipeline.domain.step import Step
 from pipeline.domain.sweeping import Concern, Sweep
 from tests.interactions import DAY, HOUR, NOON, SCORING, made, pieces_of
 

@@ -160,9 +160,9 @@ class Stage:
         """Order an erasure."""
         return self._order(self.erasing(person, at, block))
 
-    def unblock(self, identifier: str) -> Ordered:
+    def unblock(self, identifier: str, at: int = 1) -> Ordered:
         """End a blocking."""
-        return self._order(Unblock(self._next(), identifier, "she came back", "key:admin", 1))
+        return self._order(Unblock(self._next(), identifier, "she came back", "key:admin", at))
 
     def finish(self, order_id: str) -> None:
         """Prove an erasure."""

@@ -135,6 +135,19 @@ def test_the_blocked_stay_away_until_unblocked() -> None:
     assert stage.handle(said(A, "anonymous:2", 99)) == []
 
 
+def test_what_happened_while_they_were_blocked_stays_away() -> None:
+    """Else it would be theirs or not by whether it is told again."""
+    stage = couple()
+    stage.erase(A, at=100, block=True)
+    stage.handle(said(A, "anonymous:2", 300))
+    assert stage.unblock(A, at=400).state == "accepted"
+    assert stage.erased[A] == Erased(A, 400, False, 2)
+    assert stage.handle(said(A, "anonymous:2", 300)) == []
+    assert stage.who("anonymous:2").owners == ()
+    stage.handle(said(A, "anonymous:2", 400))
+    assert stage.who("anonymous:2").owners == (A,)
+
+
 def test_whom_it_cannot_mean_is_refused() -> None:
     stage = couple()
     assert f"{COOKIE} is {A}: erase that person" in stage.erase(COOKIE).reason

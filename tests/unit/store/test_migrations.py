@@ -82,11 +82,12 @@ def test_every_view_and_table_says_what_it_is() -> None:
     assert len(statements) > 5
     repeatable = (
         *("CREATE TABLE IF NOT EXISTS ", "CREATE MATERIALIZED VIEW IF NOT EXISTS ", "CREATE OR REPLACE VIEW "),
-        "CREATE OR REPLACE TABLE touchpoint_hours",  # what it loses is summed up again
+        *("CREATE OR REPLACE TABLE touchpoint_hours", "CREATE OR REPLACE TABLE contacts"),  # made of others, and again
     )
     for statement in statements:
         if re.match(
-            r"INSERT INTO (consents|complaints|definitions|touchpoint_changes)\nSELECT\s|ALTER TABLE ", statement
+            r"INSERT INTO (consents|contacts|complaints|definitions|touchpoint_changes)\nSELECT\s|ALTER TABLE ",
+            statement,
         ):
             continue  # rows that replace themselves, settings, and comments on columns
         assert statement.startswith(repeatable), statement[:60]
