@@ -47,7 +47,7 @@ _CHANGES = """SELECT c.touchpoint AS touchpoint, toString(c.changed_on) AS day, 
     FROM changes_current AS c LEFT JOIN change_effects AS e ON e.change_id = c.change_id
     WHERE c.changed_on < toDate({monday:String}) + 7
         AND c.changed_on >= toDate({monday:String}) - if(isNotNull(points), {weeks:UInt32} * 7, 0)
-    ORDER BY c.changed_on DESC, c.touchpoint, c.change_id LIMIT {most:UInt32}
+    ORDER BY c.touchpoint, c.changed_on, c.change_id LIMIT {most:UInt32}
     SETTINGS join_use_nulls = 0"""
 _DRIVERS = """SELECT a.refused AS refused, toString(a.period_from) AS since, toString(a.period_to) AS until,
         d.driver AS touchpoint, d.name AS name, d.quadrant AS quadrant, d.n AS n,

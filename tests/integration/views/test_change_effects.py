@@ -58,8 +58,8 @@ def test_the_digest_tells_changes_of_the_week_and_what_earlier_ones_did(client: 
     keep(client, found(earlier, effect), Compared(unknown, reason="too little"), grey, found(before, effect))
     told = asyncio.run(weekly.told(Embedded(client), SHOP, week, now, ZoneInfo("UTC")))
     assert [(each.touchpoint, each.on, each.what, each.did) for each in told.changes] == [
-        ("Chat", mine.on, "what mine", digest.Did("grey", reason="too early")),
         ("Chat", earlier.on, "what earlier", digest.Did("better", effect, True, 28)),
+        ("Chat", mine.on, "what mine", digest.Did("grey", reason="too early")),
     ]
     text = digest.markdown(digest.digest(told))
     assert "what mine. What it did is not known: too early." in text

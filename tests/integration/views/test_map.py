@@ -314,7 +314,7 @@ def test_governance_asks_what_the_engine_takes_and_says_what_there_is(client: Cl
         client.command(f"INSERT INTO alerts ({columns}) SELECT {row}")
     parts: Any = type("Parts", (), {"reports": Embedded(client), "catalogued": SHOP.touchpoints})()
     page: Any = Governance(parts, None)  # type: ignore[arg-type]
-    found, unowned, elsewhere = asyncio.run(page._read())
+    found, unowned, elsewhere, _ = asyncio.run(page._read())
     client.command("TRUNCATE TABLE alerts")
     first, of = found[0], {each.touchpoint.id: each for each in found}
     assert (first.touchpoint.id, first.order) == ("call_queue", Order.UNANSWERED)
