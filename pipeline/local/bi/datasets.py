@@ -37,6 +37,7 @@ def _closed_within(share: float) -> str:
 
 TOUCHPOINT = Column("touchpoint_name", "Touchpoint")
 CHANNEL = Column("channel", "Channel")
+OWNER = Column("owner", "Owner")
 DAY = Column("day", "Day", "day")
 
 _CLOSED = "countIf(closed_h IS NOT NULL)"
@@ -47,7 +48,8 @@ EVIDENCE = Dataset(
         DAY,
         TOUCHPOINT,
         CHANNEL,
-        *_texts(("touchpoint", "Touchpoint id"), ("owner", "Owner"), ("dimension", "Dimension"), ("kind", "Evidence")),
+        OWNER,
+        *_texts(("touchpoint", "Touchpoint id"), ("dimension", "Dimension"), ("kind", "Evidence")),
         *_numbers(NUMBER, ("n", "n"), ("total", "Sum of scores"), ("squares", "Sum of squares")),
     ),
     (
@@ -58,9 +60,10 @@ EVIDENCE = Dataset(
     ),
     "day",
 )
+CATALOGUE = Dataset("catalogue", (TOUCHPOINT, OWNER, CHANNEL))
 TRAFFIC = Dataset(
     "traffic",
-    (DAY, TOUCHPOINT, CHANNEL, *_numbers(NUMBER, ("interactions", "Interactions"))),
+    (DAY, TOUCHPOINT, CHANNEL, OWNER, *_numbers(NUMBER, ("interactions", "Interactions"))),
     (Metric("all_interactions", "Interactions", "sum(interactions)"),),
     "day",
 )
@@ -70,6 +73,7 @@ SURVEYS = Dataset(
         Column("week", "Week from", "day"),
         TOUCHPOINT,
         CHANNEL,
+        OWNER,
         *_numbers(NUMBER, ("nps_n", "NPS n"), ("csat_n", "Satisfied n"), ("ces_n", "Effort n")),
         *_numbers(SCORE, ("nps", "NPS"), ("nps_low", "NPS from"), ("nps_high", "NPS to")),
         *_numbers(SHARE, ("csat", "Satisfied"), ("csat_low", "Satisfied from"), ("csat_high", "Satisfied to")),
@@ -84,6 +88,7 @@ EXPECTATIONS = Dataset(
         Column("week", "Week from", "day"),
         TOUCHPOINT,
         CHANNEL,
+        OWNER,
         *_texts(("measure", "Expected of")),
         *_numbers(DECIMAL, ("target", "Target"), ("gap", "Worse by, on average")),
         *_numbers(DECIMAL, ("gap_low", "Worse from"), ("gap_high", "Worse to")),
@@ -97,7 +102,8 @@ DOTS = Dataset(
     "dots",
     (
         TOUCHPOINT,
-        *_texts(("touchpoint", "Touchpoint id"), ("dot", "Dot"), ("reason", "Why"), ("owner", "Owner")),
+        *_texts(("touchpoint", "Touchpoint id"), ("dot", "Dot"), ("reason", "Why")),
+        OWNER,
         *_texts(("when_red", "What to do when it is red"), ("layer", "Layer")),
         *_numbers(NUMBER, ("urgency", "Urgency"), ("n", "n")),
         *_numbers(DECIMAL, ("value", "Value"), ("low", "95 % from"), ("high", "95 % to")),
@@ -113,6 +119,7 @@ CONSISTENCY = Dataset(
     "consistency",
     (
         TOUCHPOINT,
+        OWNER,
         *_texts(("kind", "Kind"), ("unit", "Which one"), ("where_it_lies", "Where it lies")),
         *_numbers(NUMBER, ("n", "n")),
         *_numbers(SCORE, ("mean", "Score"), ("overall", "All of them")),
@@ -124,13 +131,13 @@ CONTROL = Dataset(
     (
         DAY,
         TOUCHPOINT,
+        OWNER,
         *_texts(("dimension", "Dimension"), ("line", "Chart")),
         *_numbers(NUMBER, ("n", "n"), ("broken", "Outside")),
         *_numbers(DECIMAL, ("mean", "Score of the day"), ("ewma", "Moving average")),
         *_numbers(DECIMAL, ("low", "Limit from"), ("high", "Limit to")),
     ),
     (Metric("out_of_limits", "Out of their limits", "uniqExactIf(line, broken = 1 AND day >= today() - 7)"),),
-    "day",
 )
 QUEUES = Dataset(
     "queues",
@@ -139,6 +146,7 @@ QUEUES = Dataset(
         DAY,
         TOUCHPOINT,
         CHANNEL,
+        OWNER,
         *_texts(("queue", "Queue"), ("hour_of_day", "Hour of the day")),
         *_numbers(NUMBER, ("offered", "Offered"), ("answered", "Answered"), ("abandoned", "Abandoned")),
         *_numbers(NUMBER, ("waits", "Waits"), ("wait_sum_s", "Sum of waits, s")),
@@ -162,6 +170,8 @@ WAITING = Dataset(
     "waiting",
     (
         CHANNEL,
+        TOUCHPOINT,
+        OWNER,
         *_texts(("queue", "Queue")),
         *_numbers(NUMBER, ("waiting", "Waiting"), ("longest_wait_s", "Longest wait, s")),
     ),
@@ -202,7 +212,8 @@ COMPLAINTS = Dataset(
         Column("received_at", "Received (UTC)", "time"),
         TOUCHPOINT,
         CHANNEL,
-        *_texts(("complaint", "Complaint"), ("person", "Person"), ("issue", "Issue"), ("owner", "Owner")),
+        OWNER,
+        *_texts(("complaint", "Complaint"), ("person", "Person"), ("issue", "Issue")),
         *_texts(("stage", "Stage reached"), ("overdue", "Overdue stage"), ("root_cause", "Root cause")),
         *_numbers(DECIMAL, ("age_h", "Age, hours"), ("allowed_h", "Allowed, hours")),
         *_numbers(DECIMAL, ("closed_h", "Hours to close"), ("acknowledged_h", "Hours to acknowledge")),
@@ -232,6 +243,8 @@ ALERTS = Dataset(
     "alerts",
     (
         Column("opened_at", "Opened (UTC)", "time"),
+        TOUCHPOINT,
+        OWNER,
         *_texts(("kind", "Kind"), ("state", "State"), ("subject", "About"), ("reason", "Why")),
         *_texts(("assigned_to", "Assigned to"), ("what_to_do", "What to do")),
         *_numbers(DECIMAL, ("value", "Figure"), ("low", "95 % from"), ("high", "95 % to")),
@@ -288,6 +301,7 @@ REJECTIONS = Dataset(
     (
         Column("rejected_at", "At (UTC)", "time"),
         DAY,
+        CHANNEL,
         *_texts(("reason", "Reason"), ("detail", "What exactly"), ("topic", "Topic")),
         *_numbers(NUMBER, ("partition", "Partition"), ("offset", "Offset"), ("bytes", "Bytes")),
     ),
@@ -298,6 +312,7 @@ ARRIVALS = Dataset(
     "arrivals",
     (
         Column("hour", "Hour", "time"),
+        DAY,
         CHANNEL,
         *_texts(("source", "Source")),
         Column("received_last_at", "Last received (UTC)", "time"),
@@ -312,7 +327,7 @@ ARRIVALS = Dataset(
         Metric("last_arrival", "Last received (UTC)", "max(received_last_at)", ""),
         Metric("hours_silent", "Silent for, hours", "min(silent_h)", DECIMAL),
     ),
-    "hour",
+    "day",
 )
 DATASETS = (
     *(
@@ -331,5 +346,5 @@ DATASETS = (
         ALERTS,
         CUSTOMERS,
     ),
-    *(LEDGER, REJECTIONS, ARRIVALS),
+    *(LEDGER, REJECTIONS, ARRIVALS, CATALOGUE),
 )

@@ -6,6 +6,7 @@ from pipeline.local.bi import datasets as d
 from pipeline.local.bi.charts import (
     Dashboard,
     bars,
+    choice,
     groups,
     number,
     rows,
@@ -80,6 +81,7 @@ JOURNEYS = Dashboard(
             ),
         ),
     ),
+    (choice(d.STEPS, "journey_name"),),
 )
 
 CUSTOMERS = Dashboard(
@@ -152,4 +154,5 @@ CUSTOMERS = Dashboard(
             ),
         ),
     ),
+    (choice(d.CUSTOMERS, "worst_touchpoint"), choice(d.CUSTOMERS, "trend")),
 )

@@ -6,23 +6,26 @@ from pipeline.local.bi import datasets as d
 from pipeline.local.bi.charts import (
     Dashboard,
     bars,
+    choice,
     groups,
     lines_over_bars,
     number,
+    period,
+    present,
     rows,
 )
 
 QUEUES = Dashboard(
     "throughline-queues",
     "Queues",
-    "Who waits, how long, and who gives up, in the last 28 days. *In time* is answered within the time of the business "
-    "(`service_level_s`), of all that were offered. Hours are by the clock of the business.",
+    "Who waits, how long, and who gives up, in the period chosen above. *In time* is answered within the time of the "
+    "business (`service_level_s`), of all that were offered. Hours are by the clock of the business.",
     (
         (
             number("Waiting now", d.WAITING, "people_waiting", "in all queues"),
-            number("Contacts offered", d.QUEUES, "all_offered", "answered or hung up, last 28 days"),
+            number("Contacts offered", d.QUEUES, "all_offered", "answered or hung up, in the period"),
             number("Hung up", d.QUEUES, "all_abandoned", "before somebody answered"),
-            number("Answered", d.QUEUES, "all_answered", "by somebody, last 28 days"),
+            number("Answered", d.QUEUES, "all_answered", "by somebody"),
         ),
         (
             lines_over_bars(
@@ -96,18 +99,24 @@ QUEUES = Dashboard(
             ),
         ),
     ),
+    (
+        period(28),
+        choice(d.QUEUES, "queue"),
+        choice(d.CATALOGUE, "channel"),
+        choice(d.CATALOGUE, "touchpoint_name"),
+        choice(d.CATALOGUE, "owner"),
+    ),
 )
 
 COMPLAINTS = Dashboard(
     "throughline-complaints",
     "Complaints and alerts",
-    "What people complain of and how soon it is dealt with (last 90 days, and all that are open), and what "
-    "somebody should "
-    "look at now.",
+    "What people complain of and how soon it is dealt with, in the period of receipt chosen above; and, whatever the "
+    "period, all complaints that are open now, and what somebody should look at now.",
     (
         (
-            number("Complaints open", d.COMPLAINTS, "open_now", "received and not closed"),
-            number("Complaints overdue", d.COMPLAINTS, "overdue_now", "past the time of their next stage"),
+            present(number("Complaints open", d.COMPLAINTS, "open_now", "received and not closed, now")),
+            present(number("Complaints overdue", d.COMPLAINTS, "overdue_now", "past the time of their next stage")),
             number("Alerts", d.ALERTS, "alerts_now", "open or acknowledged"),
             number("Not taken on", d.ALERTS, "alerts_untouched", "alerts that nobody acknowledged"),
         ),
@@ -132,17 +141,19 @@ COMPLAINTS = Dashboard(
             ),
         ),
         (
-            rows(
-                "Complaints that are open",
-                d.COMPLAINTS,
-                (
-                    *("overdue", "complaint", "person", "issue", "touchpoint_name", "owner", "stage", "age_h"),
-                    "allowed_h",
-                ),
-                "The overdue first, then the oldest. Allowed are the hours within which the overdue stage is due.",
-                order=(("is_overdue", False), ("age_h", False)),
-                where=(("is_open", "==", 1),),
-                width=8,
+            present(
+                rows(
+                    "Complaints that are open",
+                    d.COMPLAINTS,
+                    (
+                        *("overdue", "complaint", "person", "issue", "touchpoint_name", "owner", "stage", "age_h"),
+                        "allowed_h",
+                    ),
+                    "The overdue first, then the oldest. Allowed are the hours within which the overdue stage is due.",
+                    order=(("is_overdue", False), ("age_h", False)),
+                    where=(("is_open", "==", 1),),
+                    width=8,
+                )
             ),
             groups(
                 "Root causes",
@@ -168,5 +179,11 @@ COMPLAINTS = Dashboard(
                 height=62,
             ),
         ),
+    ),
+    (
+        period(90),
+        choice(d.CATALOGUE, "channel"),
+        choice(d.CATALOGUE, "touchpoint_name"),
+        choice(d.CATALOGUE, "owner"),
     ),
 )
