@@ -230,7 +230,7 @@ def _colours(dashboard: Dashboard) -> dict[str, str]:
     found: dict[str, str] = {}
     for chart in dashboard.charts:
         for metric in chart.dataset.metrics:
-            if metric.name in chart.metrics and len(chart.metrics) > 1:
+            if metric.name in chart.metrics:
                 found[metric.name] = found[metric.label] = _colour(metric.name)
     return found
 
@@ -238,7 +238,7 @@ def _colours(dashboard: Dashboard) -> dict[str, str]:
 def _colour(metric: str) -> str:
     if metric.endswith(("_low", "_high")):
         return INTERVAL
-    if metric in ("pieces", "all_offered", "waits_known"):
+    if metric in ("pieces", "all_offered", "waits_known", "last_persons"):
         return CASES
     return BAD if metric in ("all_abandoned", "dropped_persons", "people_at_risk") else FIGURE
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-NUMBER, SCORE, SHARE, DECIMAL = ",.0f", ".0f", ".0%", ",.1f"
+NUMBER, SCORE, SHARE, DECIMAL, DURATION = ",.0f", ".0f", ".0%", ",.1f", "DURATION"  # the last is of milliseconds
 RED, YELLOW, GREEN, GREY = "#C23B22", "#B58900", "#3C8D40", "#8A8A8A"
 #: Of figures, wherever they are drawn: the figure is dark, its interval pale, what it rests on paler still.
 FIGURE, INTERVAL, CASES, BAD = "#1D5A8A", "#8FB3CF", "#DDE3E8", "#C9614C"
@@ -108,8 +108,7 @@ class Dashboard:
 
 def period(days: int) -> Filter:
     """The period; at first so many days with today, which Superset's own "Last 28 days" is without."""
-    begins = f"DATEADD(DATETIME('today'), -{days - 1}, day) : DATEADD(DATETIME('today'), 1, day)"
-    return Filter("Period", begins=begins)
+    return Filter("Period", begins=f"{days - 1} days ago : tomorrow")  # until tomorrow begins
 
 
 def choice(values: Dataset, column: str, title: str = "") -> Filter:
@@ -211,7 +210,9 @@ def bars(
         "stack": "Stack" if stack else None,
         "show_value": not by and not stack,
     }
-    if sort:
+    if sort and by:  # bars of several series have a setting of their own
+        params |= {"x_axis_sort_series": "sum", "x_axis_sort_series_ascending": sort[1]}
+    elif sort:
         params |= {"x_axis_sort": sort[0], "x_axis_sort_asc": sort[1]}
     columns = (x, *by)
     return Chart(

@@ -6,7 +6,7 @@ put together; with fewer than 2 cases a mean has no interval.
 
 from __future__ import annotations
 
-from pipeline.local.bi.charts import DECIMAL, NUMBER, SCORE, SHARE, Column, Dataset, Metric
+from pipeline.local.bi.charts import DECIMAL, DURATION, NUMBER, SCORE, SHARE, Column, Dataset, Metric
 
 _Z, _ZZ = "1.959963984540054", "3.8414588206941996"
 
@@ -186,12 +186,13 @@ STEPS = Dataset(
         *_numbers(
             SHARE, ("went_on_share", "Went on, share"), ("went_on_low", "Share from"), ("went_on_high", "Share to")
         ),
-        *_numbers(DECIMAL, ("median_h", "Median, hours")),
+        *_numbers(DURATION, ("median_ms", "Median time")),
         *_numbers(SCORE, ("score", "Score"), ("score_low", "Score from"), ("score_high", "Score to")),
     ),
     (
         Metric("went_on_persons", "Went on", "sum(went_on)"),
         Metric("dropped_persons", "Did not, or not yet", "sum(dropped_off)"),
+        Metric("last_persons", "Came to the last step", "sumIf(persons, went_on IS NULL)"),
         Metric("step_persons", "Persons", "sum(persons)"),
     ),
 )
@@ -201,7 +202,7 @@ WAYS = Dataset(
         *_texts(("journey_name", "Journey"), ("step", "From"), ("next", "To"), ("way", "Way")),
         *_numbers(NUMBER, ("persons", "Persons at the first"), ("went_on", "Took it")),
         *_numbers(SHARE, ("went_on_share", "Share"), ("went_on_low", "Share from"), ("went_on_high", "Share to")),
-        *_numbers(DECIMAL, ("median_h", "Median, hours")),
+        *_numbers(DURATION, ("median_ms", "Median time")),
     ),
     (Metric("went_persons", "Persons", "sum(went_on)"),),
 )

@@ -166,7 +166,7 @@ TOUCHPOINTS = Dashboard(
             rows(
                 "Did it go as expected?",
                 d.EXPECTATIONS,
-                ("touchpoint_name", "met", "met_low", "met_high", "n", "measure", "target"),
+                ("week", "touchpoint_name", "met", "met_low", "met_high", "n", "measure", "target"),
                 "Share of interactions, by week, whose measure was as good as customers expect, or better.",
                 order=(("week", False), ("met", True)),
                 width=5,

@@ -40,6 +40,7 @@ QUALITY = Dashboard(
                 "What became of all that was received.",
                 order=("sum_received", False),
                 colours=(("sum_off", ">", 0, RED),),
+                height=42,
             ),
         ),
         (

@@ -72,6 +72,7 @@ QUEUES = Dashboard(
                 ),
                 "Shares are of the contacts offered, with their 95 % intervals.",
                 order=("all_offered", False),
+                height=36,
             ),
         ),
         (
@@ -129,6 +130,7 @@ COMPLAINTS = Dashboard(
                 "By day of receipt and channel.",
                 by=("channel",),
                 stack=True,
+                width=4,
             ),
             groups(
                 "How soon complaints are closed",
@@ -137,7 +139,17 @@ COMPLAINTS = Dashboard(
                 ("received", "open_now", "overdue_now", "close_median_h", "close_90_h", "closed_n"),
                 "By touchpoint at which they were received. The hours are of those closed: n.",
                 order=("received", False),
-                width=6,
+                width=5,
+            ),
+            groups(
+                "Root causes",
+                d.COMPLAINTS,
+                ("root_cause",),
+                ("received",),
+                "Of complaints that were closed, as they were closed.",
+                order=("received", False),
+                where=(("is_open", "==", 0),),
+                width=3,
             ),
         ),
         (
@@ -152,18 +164,7 @@ COMPLAINTS = Dashboard(
                     "The overdue first, then the oldest. Allowed are the hours within which the overdue stage is due.",
                     order=(("is_overdue", False), ("age_h", False)),
                     where=(("is_open", "==", 1),),
-                    width=8,
                 )
-            ),
-            groups(
-                "Root causes",
-                d.COMPLAINTS,
-                ("root_cause",),
-                ("received",),
-                "Of complaints that were closed, as they were closed.",
-                order=("received", False),
-                where=(("is_open", "==", 0),),
-                width=4,
             ),
         ),
         (
