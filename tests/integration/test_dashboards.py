@@ -139,8 +139,9 @@ class TestFilters:
         titles = {node["meta"]["chartId"]: node["meta"]["sliceName"] for node in nodes}
         return {titles[number] for number in told["scope"]["excluded"]}
 
-    def test_every_dashboard_has_some(self) -> None:
-        assert [dashboard.slug for dashboard in DASHBOARDS if not dashboard.filters] == []
+    def test_every_dashboard_of_what_goes_on_has_some(self) -> None:
+        found_once = {"throughline-drivers"}  # what an analysis found is of the days that it was asked of
+        assert {dashboard.slug for dashboard in DASHBOARDS if not dashboard.filters} <= found_once
 
     @pytest.mark.parametrize(("dashboard", "each"), FILTERS, ids=named)
     def test_it_offers_what_a_dataset_has(self, dashboard: Dashboard, each: Filter) -> None:
@@ -170,8 +171,8 @@ class TestFilters:
 
     @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=named)
     def test_no_filter_is_there_twice(self, dashboard: Dashboard) -> None:
-        assert max(Counter(each.title for each in dashboard.filters).values()) == 1
-        assert max(Counter(each.column for each in dashboard.filters).values()) == 1
+        for names in ([each.title for each in dashboard.filters], [each.column for each in dashboard.filters]):
+            assert len(set(names)) == len(names)
 
     def test_a_period_reaches_the_charts_by_their_time(self) -> None:
         """Superset puts the period in the place of such a condition of the chart, and does nothing without one."""
