@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 
 from pipeline.clickhouse import connect
 from pipeline.local.bi import bundle, datasets_analyses
-from pipeline.local.bi.charts import Chart, Dashboard, Dataset
+from pipeline.local.bi.charts import Chart, Dashboard, Dataset, Filter
 from pipeline.local.bi.dashboards import DASHBOARDS
 from pipeline.local.bi.datasets import DATASETS
 from pipeline.settings import REPO
@@ -24,6 +24,7 @@ from tests import reported
 from tests.conftest import Stack
 
 ADDRESS = "clickhousedb://bi@clickhouse.example:8443/throughline?secure=true"
+FILTERS = [(dashboard, each) for dashboard in DASHBOARDS for each in dashboard.filters]
 CHARTS = [(dashboard, chart) for dashboard in DASHBOARDS for chart in dashboard.charts]
 EXAMPLES = (REPO / "deploy" / "clickhouse" / "examples.sql").read_text()
 #: Figure → what has to stand beside it.
@@ -108,6 +109,8 @@ def test_a_chart_asks_for_what_there_is(reader: Client, dashboard: Dashboard, ch
     assert set(chart.columns) <= known
     assert {column for column, _, _ in chart.filters} <= known
     conditions = [f"{column} {operator} {value!r}" for column, operator, value in chart.filters]
+    if dashboard.period and dashboard.period.narrows(chart):
+        conditions.append(f"{chart.dataset.time} >= today() - 27")
     sql = f"SELECT {', '.join(asked)} FROM ({bundle.query(chart.dataset)}\n) AS q"
     sql += f" WHERE {' AND '.join(conditions)}" if conditions else ""
     if chart.metrics and chart.columns:
@@ -141,6 +144,83 @@ def test_a_dashboard_says_nothing_twice(dashboard: Dashboard) -> None:
         assert shown.most_common(1)[0][1] == 1, chart.title
 
 
+class TestFilters:
+    """Of the bundle: what Superset is told, against what the datasets have."""
+
+    def told(self, dashboard: Dashboard, each: Filter) -> dict[str, Any]:
+        """What the bundle says of a filter."""
+        metadata = FILES[f"dashboards/{dashboard.slug}.yaml"]["metadata"]
+        (found,) = (told for told in metadata["native_filter_configuration"] if told["name"] == each.title)
+        return dict(found)
+
+    def kept_away(self, dashboard: Dashboard, told: dict[str, Any]) -> set[str]:
+        """The titles of the charts that a filter leaves alone."""
+        position = FILES[f"dashboards/{dashboard.slug}.yaml"]["position"]
+        nodes = [node for node in position.values() if isinstance(node, dict) and node["type"] == "CHART"]
+        titles = {node["meta"]["chartId"]: node["meta"]["sliceName"] for node in nodes}
+        return {titles[number] for number in told["scope"]["excluded"]}
+
+    def test_every_dashboard_of_what_goes_on_has_some(self) -> None:
+        found_once = {"throughline-drivers"}  # what an analysis found is of the days that it was asked of
+        assert {dashboard.slug for dashboard in DASHBOARDS if not dashboard.filters} <= found_once
+
+    @pytest.mark.parametrize(("dashboard", "each"), FILTERS, ids=named)
+    def test_it_offers_what_a_dataset_has(self, dashboard: Dashboard, each: Filter) -> None:
+        told = self.told(dashboard, each)
+        datasets = {content["uuid"]: content for path, content in FILES.items() if path.startswith("datasets/")}
+        (target,) = told["targets"]
+        if each.column:
+            assert told["filterType"] == "filter_select"
+            columns = [column["column_name"] for column in datasets[target["datasetUuid"]]["columns"]]
+            assert target["column"]["name"] in columns
+        else:
+            assert told["filterType"] == "filter_time"
+            assert target == {}
+
+    @pytest.mark.parametrize(("dashboard", "each"), FILTERS, ids=named)
+    def test_it_is_kept_away_from_charts_without_the_column(self, dashboard: Dashboard, each: Filter) -> None:
+        away = self.kept_away(dashboard, self.told(dashboard, each))
+        without = {
+            chart.title
+            for chart in dashboard.charts
+            if each.column and each.column not in {column.name for column in chart.dataset.columns}
+        }
+        if not each.column:
+            without = {chart.title for chart in dashboard.charts if not chart.dataset.time or chart.present}
+        assert away == without
+        assert len(away) < len(dashboard.charts)  # it does something
+
+    @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=named)
+    def test_no_filter_is_there_twice(self, dashboard: Dashboard) -> None:
+        for names in ([each.title for each in dashboard.filters], [each.column for each in dashboard.filters]):
+            assert len(set(names)) == len(names)
+
+    def test_a_period_reaches_the_charts_by_their_time(self) -> None:
+        """Superset puts the period in the place of such a condition of the chart, and does nothing without one."""
+        reached = {
+            (content["uuid"], condition["subject"], condition["comparator"])
+            for path, content in FILES.items()
+            if path.startswith("charts/")
+            for name in ("adhoc_filters", "adhoc_filters_b")
+            for condition in content["params"].get(name, [])
+            if condition["operator"] == "TEMPORAL_RANGE"
+        }
+        assert reached == {
+            (bundle.chart_id(dashboard, chart), chart.dataset.time, dashboard.period.begins)
+            for dashboard, chart in CHARTS
+            if dashboard.period and dashboard.period.narrows(chart)
+        }
+        assert not any(
+            "time_range" in content["params"] for path, content in FILES.items() if path.startswith("charts/")
+        )
+
+    def test_what_a_period_is_of_are_days(self) -> None:
+        """Superset compares with the times of its own server; a day of the business is one there as well."""
+        for dataset in DATASETS:
+            kinds = {column.name: column.kind for column in dataset.columns}
+            assert not dataset.time or kinds[dataset.time] == "day", dataset.name
+
+
 class TestTheBundle:
     def of(self, folder: str) -> list[dict[str, Any]]:
         return [content for path, content in FILES.items() if path.startswith(f"{folder}/")]
@@ -151,6 +231,7 @@ class TestTheBundle:
         assert set(ids.values()) == {1}
         assert {each["database_uuid"] for each in self.of("datasets")} == {self.of("databases")[0]["uuid"]}
         used = {each["dataset_uuid"] for each in self.of("charts")}
+        used |= {bundle.name_of("dataset", each.values.name) for _, each in FILTERS if each.values}
         assert used == {each["uuid"] for each in self.of("datasets")}
 
     def test_every_chart_is_on_one_dashboard_and_fits(self) -> None:

@@ -1,4 +1,4 @@
--- Complaints of the last 90 days, and all that are open. Persons are ids or keyed forms; there are no names here.
+-- All complaints. Persons are ids or keyed forms; there are no names here.
 SELECT
     toDate(c.received_at) AS received_day, c.received_at AS received_at, c.complaint AS complaint, c.person AS person, c.issue AS issue,
     if(t.name = '', c.touchpoint, t.name) AS touchpoint_name, c.channel AS channel, t.owner AS owner, c.stage AS stage,
@@ -7,4 +7,3 @@ SELECT
     c.closed_at IS NULL AS is_open, c.overdue != '' AS is_overdue
 FROM complaint_times AS c
 LEFT JOIN touchpoints AS t ON t.touchpoint = c.touchpoint
-WHERE c.received_at >= now() - INTERVAL 90 DAY OR c.closed_at IS NULL

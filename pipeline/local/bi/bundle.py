@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.local.bi import filters
 from pipeline.local.bi.charts import BAD, CASES, FIGURE, INTERVAL, Chart, Column, Dashboard, Dataset
 from pipeline.local.bi.dashboards import DASHBOARDS
 from pipeline.local.bi.datasets import DATASETS
@@ -158,7 +159,7 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _chart(dashboard: Dashboard, chart: Chart) -> dict[str, Any]:
-    filters = [
+    conditions = [
         {
             "clause": "WHERE",
             "expressionType": "SIMPLE",
@@ -169,7 +170,7 @@ def _chart(dashboard: Dashboard, chart: Chart) -> dict[str, Any]:
             "filterOptionName": f"filter_{place}",
         }
         for place, (column, operator, value) in enumerate(chart.filters)
-    ]
+    ] + filters.of_time(dashboard, chart)
     return {
         "slice_name": chart.title,
         "description": chart.about,
@@ -179,9 +180,8 @@ def _chart(dashboard: Dashboard, chart: Chart) -> dict[str, Any]:
         "params": {
             **chart.params,
             "viz_type": chart.kind,
-            "adhoc_filters": filters,
-            **({"adhoc_filters_b": filters} if chart.kind == "mixed_timeseries" else {}),
-            "time_range": "No filter",
+            "adhoc_filters": conditions,
+            **({"adhoc_filters_b": conditions} if chart.kind == "mixed_timeseries" else {}),
             "extra_form_data": {},
         },
         "query_context": None,
@@ -212,7 +212,8 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
             "color_scheme": "supersetColors",
             "refresh_frequency": 0,
             "cross_filters_enabled": False,
-            "native_filter_configuration": [],
+            "native_filter_configuration": filters.configuration(dashboard, name_of, _numbers(dashboard)),
+            "filter_bar_orientation": "HORIZONTAL",
             "timed_refresh_immune_slices": [],
             "expanded_slices": {},
             "label_colors": _colours(dashboard),
@@ -229,7 +230,7 @@ def _colours(dashboard: Dashboard) -> dict[str, str]:
     found: dict[str, str] = {}
     for chart in dashboard.charts:
         for metric in chart.dataset.metrics:
-            if metric.name in chart.metrics and len(chart.metrics) > 1:
+            if metric.name in chart.metrics:
                 found[metric.name] = found[metric.label] = _colour(metric.name)
     return found
 
@@ -237,14 +238,20 @@ def _colours(dashboard: Dashboard) -> dict[str, str]:
 def _colour(metric: str) -> str:
     if metric.endswith(("_low", "_high")):
         return INTERVAL
-    if metric in ("pieces", "all_offered", "waits_known"):
+    if metric in ("pieces", "all_offered", "waits_known", "last_persons"):
         return CASES
     return BAD if metric in ("all_abandoned", "dropped_persons", "people_at_risk") else FIGURE
 
 
-def _position(dashboard: Dashboard) -> dict[str, Any]:
-    """Superset's tree of rows and charts. Each chart needs a number of its own, whatever it is."""
+def _numbers(dashboard: Dashboard) -> dict[str, int]:
+    """A chart's title → its number in this bundle, where each has its own; an import puts Superset's there."""
     first = DASHBOARDS.index(dashboard) * 1000
+    return {chart.title: first + place for place, chart in enumerate(dashboard.charts, 1)}
+
+
+def _position(dashboard: Dashboard) -> dict[str, Any]:
+    """Superset's tree of rows and charts."""
+    numbers = _numbers(dashboard)
     parents = ["ROOT_ID", "GRID_ID"]
     grid: list[str] = ["ROW-about"]
     tree: dict[str, Any] = {
@@ -266,9 +273,9 @@ def _position(dashboard: Dashboard) -> dict[str, Any]:
         grid.append(row_id)
         places = [f"CHART-{row_number}-{place}" for place, _ in enumerate(row, 1)]
         tree[row_id] = _row(row_id, places, parents)
-        for place, (chart_key, chart) in enumerate(zip(places, row, strict=True), 1):
+        for chart_key, chart in zip(places, row, strict=True):
             meta: Mapping[str, Any] = {
-                "chartId": first + row_number * 10 + place,
+                "chartId": numbers[chart.title],
                 "uuid": chart_id(dashboard, chart),
                 "sliceName": chart.title,
                 "width": chart.width,

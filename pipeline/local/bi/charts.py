@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-NUMBER, SCORE, SHARE, DECIMAL = ",.0f", ".0f", ".0%", ",.1f"
+NUMBER, SCORE, SHARE, DECIMAL, DURATION = ",.0f", ".0f", ".0%", ",.1f", "DURATION"  # the last is of milliseconds
 RED, YELLOW, GREEN, GREY = "#C23B22", "#B58900", "#3C8D40", "#8A8A8A"
 #: Of figures, wherever they are drawn: the figure is dark, its interval pale, what it rests on paler still.
 FIGURE, INTERVAL, CASES, BAD = "#1D5A8A", "#8FB3CF", "#DDE3E8", "#C9614C"
@@ -38,7 +38,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A query, in deploy/superset/datasets/<name>.sql. `time`: the column that charts over time use."""
+    """A query, in deploy/superset/datasets/<name>.sql. `time`: the day or week that a period is of."""
 
     name: str
     columns: Sequence[Column]
@@ -62,6 +62,27 @@ class Chart:
     filters: Sequence[tuple[str, str, Any]] = ()  # column, operator, value
     order: Sequence[tuple[str, bool]] = ()  # column or metric, ascending
     limit: int = 1000
+    present: bool = False  # it shows what stands now, whatever period is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What people choose at the top of a dashboard: values of a column, or the period.
+
+    `values`: the dataset that the choices are read from. Without a column it is the period, asked of each dataset's
+    `time`. `begins`: what is chosen before anybody chooses: a period as Superset writes it; empty: everything.
+    """
+
+    title: str
+    column: str = ""
+    values: Dataset | None = None
+    begins: str = ""
+
+    def narrows(self, chart: Chart) -> bool:
+        """Whether it has a say in what a chart shows."""
+        if not self.column:
+            return bool(chart.dataset.time) and not chart.present
+        return any(column.name == self.column for column in chart.dataset.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +93,33 @@ class Dashboard:
     title: str
     about: str
     rows: Sequence[Sequence[Chart]] = field(default_factory=tuple)
+    filters: Sequence[Filter] = ()
 
     @property
     def charts(self) -> list[Chart]:
         """All of them, from the top left on."""
         return [chart for row in self.rows for chart in row]
+
+    @property
+    def period(self) -> Filter | None:
+        """Its filter of the period."""
+        return next((each for each in self.filters if not each.column), None)
+
+
+def period(days: int) -> Filter:
+    """The period; at first so many days with today, which Superset's own "Last 28 days" is without."""
+    return Filter("Period", begins=f"{days - 1} days ago : tomorrow")  # until tomorrow begins
+
+
+def choice(values: Dataset, column: str, title: str = "") -> Filter:
+    """Values of a column, as its label or `title` calls them; nothing chosen is everything."""
+    label = next(each.label for each in values.columns if each.name == column)
+    return Filter(title or label, column, values)
+
+
+def present(chart: Chart) -> Chart:
+    """The chart, left alone by the period: it shows what stands now."""
+    return replace(chart, present=True)
 
 
 def number(title: str, dataset: Dataset, metric: str, about: str, *, where: Filters = (), width: int = 3) -> Chart:
@@ -167,7 +210,9 @@ def bars(
         "stack": "Stack" if stack else None,
         "show_value": not by and not stack,
     }
-    if sort:
+    if sort and by:  # bars of several series have a setting of their own
+        params |= {"x_axis_sort_series": "sum", "x_axis_sort_series_ascending": sort[1]}
+    elif sort:
         params |= {"x_axis_sort": sort[0], "x_axis_sort_asc": sort[1]}
     columns = (x, *by)
     return Chart(

@@ -7,7 +7,7 @@ put together; with fewer than 2 cases a mean has no interval.
 from __future__ import annotations
 
 from pipeline.local.bi import datasets_analyses
-from pipeline.local.bi.charts import DECIMAL, NUMBER, SCORE, SHARE, Column, Dataset, Metric
+from pipeline.local.bi.charts import DECIMAL, DURATION, NUMBER, SCORE, SHARE, Column, Dataset, Metric
 
 _Z, _ZZ = "1.959963984540054", "3.8414588206941996"
 
@@ -38,6 +38,7 @@ def _closed_within(share: float) -> str:
 
 TOUCHPOINT = Column("touchpoint_name", "Touchpoint")
 CHANNEL = Column("channel", "Channel")
+OWNER = Column("owner", "Owner")
 DAY = Column("day", "Day", "day")
 
 _CLOSED = "countIf(closed_h IS NOT NULL)"
@@ -48,7 +49,8 @@ EVIDENCE = Dataset(
         DAY,
         TOUCHPOINT,
         CHANNEL,
-        *_texts(("touchpoint", "Touchpoint id"), ("owner", "Owner"), ("dimension", "Dimension"), ("kind", "Evidence")),
+        OWNER,
+        *_texts(("touchpoint", "Touchpoint id"), ("dimension", "Dimension"), ("kind", "Evidence")),
         *_numbers(NUMBER, ("n", "n"), ("total", "Sum of scores"), ("squares", "Sum of squares")),
     ),
     (
@@ -59,9 +61,10 @@ EVIDENCE = Dataset(
     ),
     "day",
 )
+CATALOGUE = Dataset("catalogue", (TOUCHPOINT, OWNER, CHANNEL))
 TRAFFIC = Dataset(
     "traffic",
-    (DAY, TOUCHPOINT, CHANNEL, *_numbers(NUMBER, ("interactions", "Interactions"))),
+    (DAY, TOUCHPOINT, CHANNEL, OWNER, *_numbers(NUMBER, ("interactions", "Interactions"))),
     (Metric("all_interactions", "Interactions", "sum(interactions)"),),
     "day",
 )
@@ -71,6 +74,7 @@ SURVEYS = Dataset(
         Column("week", "Week from", "day"),
         TOUCHPOINT,
         CHANNEL,
+        OWNER,
         *_numbers(NUMBER, ("nps_n", "NPS n"), ("csat_n", "Satisfied n"), ("ces_n", "Effort n")),
         *_numbers(SCORE, ("nps", "NPS"), ("nps_low", "NPS from"), ("nps_high", "NPS to")),
         *_numbers(SHARE, ("csat", "Satisfied"), ("csat_low", "Satisfied from"), ("csat_high", "Satisfied to")),
@@ -85,6 +89,7 @@ EXPECTATIONS = Dataset(
         Column("week", "Week from", "day"),
         TOUCHPOINT,
         CHANNEL,
+        OWNER,
         *_texts(("measure", "Expected of")),
         *_numbers(DECIMAL, ("target", "Target"), ("gap", "Worse by, on average")),
         *_numbers(DECIMAL, ("gap_low", "Worse from"), ("gap_high", "Worse to")),
@@ -98,7 +103,8 @@ DOTS = Dataset(
     "dots",
     (
         TOUCHPOINT,
-        *_texts(("touchpoint", "Touchpoint id"), ("dot", "Dot"), ("reason", "Why"), ("owner", "Owner")),
+        *_texts(("touchpoint", "Touchpoint id"), ("dot", "Dot"), ("reason", "Why")),
+        OWNER,
         *_texts(("when_red", "What to do when it is red"), ("layer", "Layer")),
         *_numbers(NUMBER, ("urgency", "Urgency"), ("n", "n")),
         *_numbers(DECIMAL, ("value", "Value"), ("low", "95 % from"), ("high", "95 % to")),
@@ -114,6 +120,7 @@ CONSISTENCY = Dataset(
     "consistency",
     (
         TOUCHPOINT,
+        OWNER,
         *_texts(("kind", "Kind"), ("unit", "Which one"), ("where_it_lies", "Where it lies")),
         *_numbers(NUMBER, ("n", "n")),
         *_numbers(SCORE, ("mean", "Score"), ("overall", "All of them")),
@@ -125,13 +132,13 @@ CONTROL = Dataset(
     (
         DAY,
         TOUCHPOINT,
+        OWNER,
         *_texts(("dimension", "Dimension"), ("line", "Chart")),
         *_numbers(NUMBER, ("n", "n"), ("broken", "Outside")),
         *_numbers(DECIMAL, ("mean", "Score of the day"), ("ewma", "Moving average")),
         *_numbers(DECIMAL, ("low", "Limit from"), ("high", "Limit to")),
     ),
     (Metric("out_of_limits", "Out of their limits", "uniqExactIf(line, broken = 1 AND day >= today() - 7)"),),
-    "day",
 )
 QUEUES = Dataset(
     "queues",
@@ -140,6 +147,7 @@ QUEUES = Dataset(
         DAY,
         TOUCHPOINT,
         CHANNEL,
+        OWNER,
         *_texts(("queue", "Queue"), ("hour_of_day", "Hour of the day")),
         *_numbers(NUMBER, ("offered", "Offered"), ("answered", "Answered"), ("abandoned", "Abandoned")),
         *_numbers(NUMBER, ("waits", "Waits"), ("wait_sum_s", "Sum of waits, s")),
@@ -163,6 +171,8 @@ WAITING = Dataset(
     "waiting",
     (
         CHANNEL,
+        TOUCHPOINT,
+        OWNER,
         *_texts(("queue", "Queue")),
         *_numbers(NUMBER, ("waiting", "Waiting"), ("longest_wait_s", "Longest wait, s")),
     ),
@@ -177,12 +187,13 @@ STEPS = Dataset(
         *_numbers(
             SHARE, ("went_on_share", "Went on, share"), ("went_on_low", "Share from"), ("went_on_high", "Share to")
         ),
-        *_numbers(DECIMAL, ("median_h", "Median, hours")),
+        *_numbers(DURATION, ("median_ms", "Median time")),
         *_numbers(SCORE, ("score", "Score"), ("score_low", "Score from"), ("score_high", "Score to")),
     ),
     (
         Metric("went_on_persons", "Went on", "sum(went_on)"),
         Metric("dropped_persons", "Did not, or not yet", "sum(dropped_off)"),
+        Metric("last_persons", "Came to the last step", "sumIf(persons, went_on IS NULL)"),
         Metric("step_persons", "Persons", "sum(persons)"),
     ),
 )
@@ -192,7 +203,7 @@ WAYS = Dataset(
         *_texts(("journey_name", "Journey"), ("step", "From"), ("next", "To"), ("way", "Way")),
         *_numbers(NUMBER, ("persons", "Persons at the first"), ("went_on", "Took it")),
         *_numbers(SHARE, ("went_on_share", "Share"), ("went_on_low", "Share from"), ("went_on_high", "Share to")),
-        *_numbers(DECIMAL, ("median_h", "Median, hours")),
+        *_numbers(DURATION, ("median_ms", "Median time")),
     ),
     (Metric("went_persons", "Persons", "sum(went_on)"),),
 )
@@ -203,7 +214,8 @@ COMPLAINTS = Dataset(
         Column("received_at", "Received (UTC)", "time"),
         TOUCHPOINT,
         CHANNEL,
-        *_texts(("complaint", "Complaint"), ("person", "Person"), ("issue", "Issue"), ("owner", "Owner")),
+        OWNER,
+        *_texts(("complaint", "Complaint"), ("person", "Person"), ("issue", "Issue")),
         *_texts(("stage", "Stage reached"), ("overdue", "Overdue stage"), ("root_cause", "Root cause")),
         *_numbers(DECIMAL, ("age_h", "Age, hours"), ("allowed_h", "Allowed, hours")),
         *_numbers(DECIMAL, ("closed_h", "Hours to close"), ("acknowledged_h", "Hours to acknowledge")),
@@ -233,6 +245,8 @@ ALERTS = Dataset(
     "alerts",
     (
         Column("opened_at", "Opened (UTC)", "time"),
+        TOUCHPOINT,
+        OWNER,
         *_texts(("kind", "Kind"), ("state", "State"), ("subject", "About"), ("reason", "Why")),
         *_texts(("assigned_to", "Assigned to"), ("what_to_do", "What to do")),
         *_numbers(DECIMAL, ("value", "Figure"), ("low", "95 % from"), ("high", "95 % to")),
@@ -289,6 +303,7 @@ REJECTIONS = Dataset(
     (
         Column("rejected_at", "At (UTC)", "time"),
         DAY,
+        CHANNEL,
         *_texts(("reason", "Reason"), ("detail", "What exactly"), ("topic", "Topic")),
         *_numbers(NUMBER, ("partition", "Partition"), ("offset", "Offset"), ("bytes", "Bytes")),
     ),
@@ -299,6 +314,7 @@ ARRIVALS = Dataset(
     "arrivals",
     (
         Column("hour", "Hour", "time"),
+        DAY,
         CHANNEL,
         *_texts(("source", "Source")),
         Column("received_last_at", "Last received (UTC)", "time"),
@@ -313,7 +329,7 @@ ARRIVALS = Dataset(
         Metric("last_arrival", "Last received (UTC)", "max(received_last_at)", ""),
         Metric("hours_silent", "Silent for, hours", "min(silent_h)", DECIMAL),
     ),
-    "hour",
+    "day",
 )
 DATASETS = (
     *(
@@ -332,6 +348,6 @@ DATASETS = (
         ALERTS,
         CUSTOMERS,
     ),
-    *(LEDGER, REJECTIONS, ARRIVALS),
+    *(LEDGER, REJECTIONS, ARRIVALS, CATALOGUE),
     *datasets_analyses.DATASETS,
 )

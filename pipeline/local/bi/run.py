@@ -156,7 +156,7 @@ def _set_up(place: Place, python: Path, files: Mapping[str, str], password: str)
 
 @contextlib.contextmanager
 def _serving(place: Place, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    options = ["--workers", "1", "--threads", str(THREADS), "--timeout", "120", "--bind", f"{host}:{port}"]
+    options = ["--workers", "1", "--threads", str(THREADS), "--timeout", "200", "--bind", f"{host}:{port}"]
     with (place.home / "superset.log").open("w") as log:
         server = subprocess.Popen(  # noqa: S603 - the same
             [str(ENVIRONMENT / "bin" / "gunicorn"), *options, "superset.app:create_app()"],

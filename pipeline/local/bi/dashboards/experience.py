@@ -11,9 +11,11 @@ from pipeline.local.bi.charts import (
     Chart,
     Dashboard,
     bars,
+    choice,
     groups,
     lines_over_bars,
     number,
+    period,
     rows,
 )
 
@@ -43,16 +45,15 @@ def _dimension(dimension: str, asks: str) -> Chart:
 OVERVIEW = Dashboard(
     "throughline-overview",
     "Experience overview",
-    "How well people are served, over all touchpoints, in the last 28 days. Scores go from 0 to 100, higher is better; "
-    "*n* is the number of pieces of evidence, and the figure lies between *from* and *to* with 95 %. With an n "
-    "under 30, "
-    "think twice.",
+    "How well people are served, over all touchpoints, in the period chosen above. Scores go from 0 to 100, higher is "
+    "better; *n* is the number of pieces of evidence, and the figure lies between *from* and *to* with 95 %. With an n "
+    "under 30, think twice. What says *now* is of this moment, whatever the period.",
     (
         (
-            number("Interactions", d.TRAFFIC, "all_interactions", "in the last 28 days, all channels"),
+            number("Interactions", d.TRAFFIC, "all_interactions", "in the period chosen"),
             number("Touchpoints in red", d.DOTS, "touchpoints_red", "by their thresholds, now"),
             number("Persons at risk", d.CUSTOMERS, "people_at_risk", "who may leave, as of now"),
-            number("Alerts open", d.ALERTS, "alerts_now", "that somebody should look at"),
+            number("Alerts open", d.ALERTS, "alerts_now", "that somebody should look at now"),
         ),
         (
             _dimension("effectiveness", "did they reach their goal?"),
@@ -74,7 +75,7 @@ OVERVIEW = Dashboard(
                 d.EVIDENCE,
                 ("channel", "dimension"),
                 _SCORE,
-                "Over the last 28 days, the lowest first.",
+                "Over the period, the lowest first.",
                 order=("score", True),
                 width=6,
             ),
@@ -94,14 +95,21 @@ OVERVIEW = Dashboard(
             ),
         ),
     ),
+    (
+        period(28),
+        choice(d.CATALOGUE, "channel"),
+        choice(d.CATALOGUE, "touchpoint_name"),
+        choice(d.CATALOGUE, "owner"),
+    ),
 )
 
 TOUCHPOINTS = Dashboard(
     "throughline-touchpoints",
     "Touchpoints",
-    "Where it goes well and where it does not. A dot is red, yellow or green by the thresholds of the catalogue, "
-    "and **grey while nobody can say**: too little evidence. Below: which stores, partners, queues and staff are "
-    "apart from the others by more than chance. Control charts begin after 14 days with enough evidence.",
+    "Where it goes well and where it does not. A dot is red, yellow or green **now**, by the thresholds of the "
+    "catalogue, and **grey while nobody can say**: too little evidence. The period is that of scores, evidence and "
+    "expectations. Which stores, partners, queues and staff are apart from the others by more than chance is of the "
+    "last 28 days. Control charts begin after 14 days with enough evidence.",
     (
         (
             number("Red", d.DOTS, "touchpoints_red", "touchpoints below their threshold"),
@@ -122,7 +130,7 @@ TOUCHPOINTS = Dashboard(
         ),
         (
             groups(
-                "Scores by touchpoint, last 28 days",
+                "Scores by touchpoint",
                 d.EVIDENCE,
                 ("touchpoint_name", "dimension", "kind"),
                 _SCORE,
@@ -135,7 +143,7 @@ TOUCHPOINTS = Dashboard(
                 d.EVIDENCE,
                 "touchpoint_name",
                 ("pieces",),
-                "Pieces of evidence (n) of the last 28 days, asked and observed.",
+                "Pieces of evidence (n), asked and observed.",
                 by=("kind",),
                 stack=True,
                 horizontal=True,
@@ -158,11 +166,17 @@ TOUCHPOINTS = Dashboard(
             rows(
                 "Did it go as expected?",
                 d.EXPECTATIONS,
-                ("touchpoint_name", "met", "met_low", "met_high", "n", "measure", "target"),
+                ("week", "touchpoint_name", "met", "met_low", "met_high", "n", "measure", "target"),
                 "Share of interactions, by week, whose measure was as good as customers expect, or better.",
                 order=(("week", False), ("met", True)),
                 width=5,
             ),
         ),
+    ),
+    (
+        period(28),
+        choice(d.CATALOGUE, "channel"),
+        choice(d.CATALOGUE, "touchpoint_name"),
+        choice(d.CATALOGUE, "owner"),
     ),
 )

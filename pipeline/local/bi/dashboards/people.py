@@ -6,6 +6,7 @@ from pipeline.local.bi import datasets as d
 from pipeline.local.bi.charts import (
     Dashboard,
     bars,
+    choice,
     groups,
     number,
     rows,
@@ -25,8 +26,8 @@ JOURNEYS = Dashboard(
                 "Who goes on from each step, and who does not",
                 d.STEPS,
                 "journey_step",
-                ("went_on_persons", "dropped_persons"),
-                "Persons at each step, of all journeys.",
+                ("went_on_persons", "dropped_persons", "last_persons"),
+                "Persons at each step; from the last of a journey there is nothing to go on to.",
                 stack=True,
                 horizontal=True,
                 sort=("journey_step", False),
@@ -38,7 +39,7 @@ JOURNEYS = Dashboard(
             rows(
                 "Step by step",
                 d.STEPS,
-                (*_JOURNEYS, "dropped_off", "median_h", "score", "score_low", "score_high", "experiences"),
+                (*_JOURNEYS, "dropped_off", "median_ms", "score", "score_low", "score_high", "experiences"),
                 "Half of those who went on did so within the median time. The score rests on n experiences.",
                 order=(("journey_name", True), ("position", True)),
                 height=62,
@@ -71,7 +72,7 @@ JOURNEYS = Dashboard(
                         "went_on_low",
                         "went_on_high",
                     ),
-                    "median_h",
+                    "median_ms",
                 ),
                 "Of the persons at the first step, who came to the other afterwards, and how soon.",
                 order=(("journey_name", True), ("went_on", False)),
@@ -80,6 +81,7 @@ JOURNEYS = Dashboard(
             ),
         ),
     ),
+    (choice(d.STEPS, "journey_name"),),
 )
 
 CUSTOMERS = Dashboard(
@@ -152,4 +154,5 @@ CUSTOMERS = Dashboard(
             ),
         ),
     ),
+    (choice(d.CUSTOMERS, "worst_touchpoint"), choice(d.CUSTOMERS, "trend")),
 )

@@ -7,9 +7,11 @@ from pipeline.local.bi.charts import (
     RED,
     Dashboard,
     bars,
+    choice,
     groups,
     lines,
     number,
+    period,
     rows,
 )
 
@@ -20,15 +22,14 @@ QUALITY = Dashboard(
     "Data quality",
     "Whether the figures can be trusted. **The ledger adds up** when *off by* is 0: received + carried over + "
     "re-keyed = stored + "
-    "duplicates + rejected + erased + on the way. *On the way* is the pipeline's lag, in events; delays are "
-    "those of the "
-    "sources. Hours are by the clock of the business.",
+    "duplicates + rejected + erased + on the way, since counting began. *On the way* is the pipeline's lag, in events; "
+    "delays are those of the sources, of the last 7 days at most. Hours are by the clock of the business.",
     (
         (
             number("Received", d.LEDGER, "sum_received", "records, since counting began"),
             number("On the way", d.LEDGER, "sum_on_the_way", "not in ClickHouse yet (lag)"),
             number("The ledger is off by", d.LEDGER, "sum_off", "events; 0: it adds up"),
-            number("Rejected", d.REJECTIONS, "records_rejected", "records in the last 28 days"),
+            number("Rejected", d.REJECTIONS, "records_rejected", "records, in the period chosen"),
         ),
         (
             groups(
@@ -39,6 +40,7 @@ QUALITY = Dashboard(
                 "What became of all that was received.",
                 order=("sum_received", False),
                 colours=(("sum_off", ">", 0, RED),),
+                height=42,
             ),
         ),
         (
@@ -84,4 +86,5 @@ QUALITY = Dashboard(
             ),
         ),
     ),
+    (period(28), choice(d.CATALOGUE, "channel"), choice(d.ARRIVALS, "source"), choice(d.REJECTIONS, "reason")),
 )

@@ -6,23 +6,26 @@ from pipeline.local.bi import datasets as d
 from pipeline.local.bi.charts import (
     Dashboard,
     bars,
+    choice,
     groups,
     lines_over_bars,
     number,
+    period,
+    present,
     rows,
 )
 
 QUEUES = Dashboard(
     "throughline-queues",
     "Queues",
-    "Who waits, how long, and who gives up, in the last 28 days. *In time* is answered within the time of the business "
-    "(`service_level_s`), of all that were offered. Hours are by the clock of the business.",
+    "Who waits, how long, and who gives up, in the period chosen above. *In time* is answered within the time of the "
+    "business (`service_level_s`), of all that were offered. Hours are by the clock of the business.",
     (
         (
             number("Waiting now", d.WAITING, "people_waiting", "in all queues"),
-            number("Contacts offered", d.QUEUES, "all_offered", "answered or hung up, last 28 days"),
+            number("Contacts offered", d.QUEUES, "all_offered", "answered or hung up, in the period"),
             number("Hung up", d.QUEUES, "all_abandoned", "before somebody answered"),
-            number("Answered", d.QUEUES, "all_answered", "by somebody, last 28 days"),
+            number("Answered", d.QUEUES, "all_answered", "by somebody"),
         ),
         (
             lines_over_bars(
@@ -69,6 +72,7 @@ QUEUES = Dashboard(
                 ),
                 "Shares are of the contacts offered, with their 95 % intervals.",
                 order=("all_offered", False),
+                height=36,
             ),
         ),
         (
@@ -96,18 +100,24 @@ QUEUES = Dashboard(
             ),
         ),
     ),
+    (
+        period(28),
+        choice(d.QUEUES, "queue"),
+        choice(d.CATALOGUE, "channel"),
+        choice(d.CATALOGUE, "touchpoint_name"),
+        choice(d.CATALOGUE, "owner"),
+    ),
 )
 
 COMPLAINTS = Dashboard(
     "throughline-complaints",
     "Complaints and alerts",
-    "What people complain of and how soon it is dealt with (last 90 days, and all that are open), and what "
-    "somebody should "
-    "look at now.",
+    "What people complain of and how soon it is dealt with, in the period of receipt chosen above; and, whatever the "
+    "period, all complaints that are open now, and what somebody should look at now.",
     (
         (
-            number("Complaints open", d.COMPLAINTS, "open_now", "received and not closed"),
-            number("Complaints overdue", d.COMPLAINTS, "overdue_now", "past the time of their next stage"),
+            present(number("Complaints open", d.COMPLAINTS, "open_now", "received and not closed, now")),
+            present(number("Complaints overdue", d.COMPLAINTS, "overdue_now", "past the time of their next stage")),
             number("Alerts", d.ALERTS, "alerts_now", "open or acknowledged"),
             number("Not taken on", d.ALERTS, "alerts_untouched", "alerts that nobody acknowledged"),
         ),
@@ -120,6 +130,7 @@ COMPLAINTS = Dashboard(
                 "By day of receipt and channel.",
                 by=("channel",),
                 stack=True,
+                width=4,
             ),
             groups(
                 "How soon complaints are closed",
@@ -128,21 +139,7 @@ COMPLAINTS = Dashboard(
                 ("received", "open_now", "overdue_now", "close_median_h", "close_90_h", "closed_n"),
                 "By touchpoint at which they were received. The hours are of those closed: n.",
                 order=("received", False),
-                width=6,
-            ),
-        ),
-        (
-            rows(
-                "Complaints that are open",
-                d.COMPLAINTS,
-                (
-                    *("overdue", "complaint", "person", "issue", "touchpoint_name", "owner", "stage", "age_h"),
-                    "allowed_h",
-                ),
-                "The overdue first, then the oldest. Allowed are the hours within which the overdue stage is due.",
-                order=(("is_overdue", False), ("age_h", False)),
-                where=(("is_open", "==", 1),),
-                width=8,
+                width=5,
             ),
             groups(
                 "Root causes",
@@ -152,7 +149,22 @@ COMPLAINTS = Dashboard(
                 "Of complaints that were closed, as they were closed.",
                 order=("received", False),
                 where=(("is_open", "==", 0),),
-                width=4,
+                width=3,
+            ),
+        ),
+        (
+            present(
+                rows(
+                    "Complaints that are open",
+                    d.COMPLAINTS,
+                    (
+                        *("overdue", "complaint", "person", "issue", "touchpoint_name", "owner", "stage", "age_h"),
+                        "allowed_h",
+                    ),
+                    "The overdue first, then the oldest. Allowed are the hours within which the overdue stage is due.",
+                    order=(("is_overdue", False), ("age_h", False)),
+                    where=(("is_open", "==", 1),),
+                )
             ),
         ),
         (
@@ -168,5 +180,11 @@ COMPLAINTS = Dashboard(
                 height=62,
             ),
         ),
+    ),
+    (
+        period(90),
+        choice(d.CATALOGUE, "channel"),
+        choice(d.CATALOGUE, "touchpoint_name"),
+        choice(d.CATALOGUE, "owner"),
     ),
 )
