@@ -13,8 +13,7 @@ from clickhouse_connect.driver.client import Client
 from pipeline import catalogue
 from pipeline.analyse import driving, importance, quadrants, reading, shown, source, warned
 from pipeline.analyse.driving import CASES_MIN, Interval, Sampling, Study
-from pipeline.analyse.reading import RECOMMENDATION, SCORE, Outcome
-from pipeline.analyse.resampling import Array
+from pipeline.analyse.reading import RECOMMENDATION, SCORE, Outcome, Table
 from pipeline.analyse.result import OF, Result, Row
 from pipeline.analyse.source import CannotAnalyse
 from pipeline.domain.catalogue import Catalogue
@@ -27,6 +26,7 @@ MOST, SAMPLES, PAIRS = 10, 200, 500
 SAMPLES_MAX, PAIRS_MAX = 2_000, 10_000
 AUTOMATIC = "automatic"
 TOUCHPOINTS, BY_DIMENSION = "touchpoints", "dimensions"
+NOBODY = Table(np.empty((0, 1)))
 MEANINGS = dict(
     zip(DIMENSIONS, ("Effectiveness: goal reached", "Ease: little effort", "Emotion: felt well"), strict=True)
 )
@@ -76,7 +76,7 @@ class Asked:
 
     outcome: Outcome
     drivers: tuple[str, ...]
-    values: Array  # people × (1 + drivers)
+    table: Table  # with a column for each driver
     left_out: tuple[tuple[str, int], ...] = ()  # touchpoints that too few have, and how many do
     even: tuple[str, ...] = ()  # drivers of which everybody's is the same
     refused: str = ""
@@ -91,17 +91,19 @@ def run(settings: Settings, options: argparse.Namespace) -> Result:
         definition = source.definition(client)
         look = Look(client, known, period, options, definition)
         asked = look.table()
-        coverage = reading.coverage(client, period, asked.outcome, asked.drivers, options.of == BY_DIMENSION)
+        people = reading.people(client, period)
     empty = Result(
-        *("drivers", VERSION, definition, period.since, period.until, len(asked.values), options.seed),
+        *("drivers", VERSION, definition, period.since, period.until, len(asked.table.values), options.seed),
         parameters=_parameters(options, asked),
     )
     names = {each: look.name(each) for each in asked.drivers} | {each: look.name(each) for each, _ in asked.left_out}
-    about = warned.About(asked.outcome, len(asked.values), coverage, names, options.of == BY_DIMENSION)
+    about = warned.About(asked.outcome, people, asked.table, names)
     if asked.refused:
         return replace(empty, refused=asked.refused, caveats=warned.of_data(about, asked.left_out, asked.even))
-    with shown.progress(f"{sampling.samples} samples of {len(asked.values):,} people", len(asked.values)) as advance:
-        found = driving.study(asked.values, sampling, advance)
+    with shown.progress(
+        f"{sampling.samples} samples of {len(asked.table.values):,} people", len(asked.table.values)
+    ) as advance:
+        found = driving.study(asked.table.values, sampling, advance)
     return _result(empty, asked, found, about)
 
 
@@ -183,7 +185,7 @@ class Look:
         of = reading.outcome(name, self._scoring)
         if name != SCORE and not of.questions:
             metric = reading.METRICS[name]
-            return Asked(of, (), np.empty((0, 1)), refused=f"No question of scores.yaml has the metric {metric}.")
+            return Asked(of, (), NOBODY, refused=f"No question of scores.yaml has the metric {metric}.")
         by_dimension = self._options.of == BY_DIMENSION
         wanted = tuple(dict.fromkeys(each.strip() for each in self._options.drivers.split(",") if each.strip()))
         if len(wanted) > reading.DRIVERS_MAX:
@@ -193,21 +195,19 @@ class Look:
         elif wanted:
             drivers = wanted
         else:
-            found = reading.touchpoints(self._client, self._period, of, self._options.most)
-            drivers = tuple(touchpoint for touchpoint, _ in found)
+            drivers = tuple(reading.touchpoints(self._client, self._period, of, self._options.most))
         if len(drivers) < 2:
-            return Asked(of, drivers, np.empty((0, 1 + len(drivers))), refused=warned.too_few_drivers(of))
-        values = reading.table(self._client, self._period, of, drivers, by_dimension)
-        return enough(of, drivers, values, bool(wanted) and not by_dimension, self.name)
+            return Asked(of, drivers, NOBODY, refused=warned.too_few_drivers(of))
+        table = reading.table(self._client, self._period, of, drivers, by_dimension)
+        return enough(of, drivers, table, bool(wanted) and not by_dimension, self.name)
 
 
-def enough(
-    of: Outcome, drivers: tuple[str, ...], values: Array, all_of_them: bool, name: Callable[[str], str]
-) -> Asked:
+def enough(of: Outcome, drivers: tuple[str, ...], table: Table, all_of_them: bool, name: Callable[[str], str]) -> Asked:
     """The table with the drivers that can be compared; refused where there are too few people for them.
 
     `all_of_them`: somebody asked for these, so none is left out for too few people.
     """
+    values = table.values
     counts = driving.pairs(values)
     vary = driving.varying(values)
     even = tuple(each for n, each in enumerate(drivers, 1) if not vary[n] and counts[n, n])
@@ -218,13 +218,13 @@ def enough(
     if all_of_them and left_out:
         chosen = [drivers[n - 1] for n in candidates[1:]]
         refused = warned.too_few_people(of, counts[np.ix_(candidates, candidates)], [name(each) for each in chosen])
-        return Asked(of, tuple(chosen), values, (), even, refused)
+        return Asked(of, tuple(chosen), table, (), even, refused)
     if len(kept) < 2 or not vary[0]:
         refused = warned.too_few_drivers(of) if len(kept) < 2 else warned.everybody_the_same(of)
-        return Asked(of, tuple(drivers[n - 1] for n in kept), values, left_out, even, refused)
+        return Asked(of, tuple(drivers[n - 1] for n in kept), table, left_out, even, refused)
     used = values[:, [0, *kept]]
     used = used[~np.isnan(used[:, 1:]).all(axis=1)]
-    return Asked(of, tuple(drivers[n - 1] for n in kept), used, left_out, even)
+    return Asked(of, tuple(drivers[n - 1] for n in kept), replace(table, values=used), left_out, even)
 
 
 def _estimate(name: str, of: Interval, j: int, factor: float = 1) -> dict[str, float | None]:

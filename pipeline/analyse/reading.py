@@ -7,7 +7,7 @@ same data gives the same table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ METRICS = {RECOMMENDATION: "nps", SATISFACTION: "csat"}
 _IN_PERIOD = """occurred_at >= fromUnixTimestamp64Milli({since:Int64})
         AND occurred_at < fromUnixTimestamp64Milli({until:Int64})"""
 #: Every piece of evidence: whose, where, what it says, and whether it is an answer to the question for the outcome.
-_EVIDENCE = f"""(SELECT person, touchpoint, occurred_at, evidence_kind, effectiveness, ease, emotion,
+_EVIDENCE = f"""(SELECT person, touchpoint, toDate(occurred_at, {{zone:String}}) AS day, evidence_kind,
+        effectiveness, ease, emotion,
         arrayAvg(arrayMap(x -> assumeNotNull(x), arrayFilter(x -> x IS NOT NULL, [effectiveness, ease, emotion])))
             AS score,
         answer_value IS NOT NULL AND answer_max > answer_min AND has({{questions:Array(String)}}, answer_question)
@@ -36,8 +37,7 @@ _EVIDENCE = f"""(SELECT person, touchpoint, occurred_at, evidence_kind, effectiv
     FROM interactions_by_person
     WHERE {_IN_PERIOD} AND (effectiveness IS NOT NULL OR ease IS NOT NULL OR emotion IS NOT NULL))"""  # noqa: S608
 _SCORES = "(SELECT person, overall FROM customer_current WHERE overall IS NOT NULL)"
-_ANSWERED = f"(SELECT person FROM {_EVIDENCE} WHERE answered)"  # noqa: S608  # texts of ours, here and below
-_SCORED = f"(SELECT person FROM {_SCORES})"  # noqa: S608
+_SCORED = f"person IN (SELECT person FROM {_SCORES})"  # noqa: S608  # texts of ours, here and below
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,18 @@ class Outcome:
     questions: tuple[str, ...] = ()  # whose answers it is the mean of; they count in no driver
 
     @property
-    def people(self) -> str:
-        """SQL: who has it."""
-        return _ANSWERED if self.questions else _SCORED
+    def by_person(self) -> str:
+        """SQL: evidence of those who have it, put together by person. One scan, whatever the outcome is."""
+        return "GROUP BY person HAVING max(answered)" if self.questions else f"WHERE {_SCORED} GROUP BY person"
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """How much the people with an outcome are of all, and how their evidence came."""
+class Table:
+    """People's table, and how what is in it came."""
 
-    people: int  # with any evidence in the period
-    evidence: int  # pieces on the drivers, of people with an outcome
-    same_day: int  # of these: answers given on a day on which they also answered the question for the outcome
+    values: Array  # people × (the outcome, then each driver), 0 to 100; NaN: nothing is known
+    evidence: int = 0  # pieces on the drivers
+    same_day: int = 0  # of these: answers given on a day on which they also answered the question for the outcome
 
 
 def outcome(name: str, scoring: Scoring) -> Outcome:
@@ -69,53 +69,54 @@ def outcome(name: str, scoring: Scoring) -> Outcome:
     return Outcome(name, tuple(asked))
 
 
-def touchpoints(client: Client, period: Period, of: Outcome, most: int) -> list[tuple[str, int]]:
-    """Where most of the people with an outcome have been, and how many of them. Raises the driver's errors."""
-    sql = f"""SELECT touchpoint, count() AS n
-        FROM (SELECT person, touchpoint FROM {_EVIDENCE} WHERE NOT answered AND person IN {of.people}
-            GROUP BY person, touchpoint)
-        GROUP BY touchpoint ORDER BY n DESC, touchpoint LIMIT {{most:UInt32}}"""  # noqa: S608
+def touchpoints(client: Client, period: Period, of: Outcome, most: int) -> list[str]:
+    """Where most of the people with an outcome have been. Raises the driver's errors."""
+    sql = f"""SELECT touchpoint FROM
+        (SELECT arrayJoin(places) AS touchpoint FROM
+            (SELECT person, groupUniqArrayIf(touchpoint, NOT answered) AS places FROM {_EVIDENCE} {of.by_person}))
+        GROUP BY touchpoint ORDER BY count() DESC, touchpoint LIMIT {{most:UInt32}}"""  # noqa: S608
     rows = client.query(sql, _parameters(period, of) | {"most": most}).result_rows
-    return [(str(touchpoint), int(n)) for touchpoint, n in rows]
+    return [str(touchpoint) for (touchpoint,) in rows]
 
 
-def table(client: Client, period: Period, of: Outcome, drivers: Sequence[str], by_dimension: bool) -> Array:
-    """People × (the outcome, then each driver), 0 to 100; NaN: nothing is known. Only people with an outcome and any
-    driver. Raises the driver's errors."""
-    asked = _parameters(period, of)
+def people(client: Client, period: Period) -> int:
+    """How many people have any evidence. Raises the driver's errors."""
+    sql = f"SELECT uniqExact(person) FROM {_EVIDENCE}"  # noqa: S608
+    return int(client.query(sql, _parameters(period, Outcome(""))).result_rows[0][0])
+
+
+def table(client: Client, period: Period, of: Outcome, drivers: Sequence[str], by_dimension: bool) -> Table:
+    """The people with an outcome and any driver, in the order of the drivers. Raises the driver's errors."""
     if by_dimension:
         columns = [_mean(f"assumeNotNull({each})", f"{each} IS NOT NULL AND NOT answered") for each in DIMENSIONS]
     else:
         columns = [_mean("score", f"touchpoint = {{driver_{n}:String}} AND NOT answered") for n in range(len(drivers))]
-        asked |= {f"driver_{n}": each for n, each in enumerate(drivers)}
-    named = [f"{column} AS d{n}" for n, column in enumerate(columns)]
     names = [f"d{n}" for n in range(len(columns))]
-    grouped = f"""(SELECT person, {_mean("answer", "answered")} AS asked, {", ".join(named)}
-        FROM {_EVIDENCE} WHERE person IN {of.people} GROUP BY person)"""  # noqa: S608
-    if of.questions:
-        sql = f"SELECT asked AS outcome, {', '.join(names)} FROM {grouped} AS p"  # noqa: S608
-    else:
-        sql = f"""SELECT round(assumeNotNull(c.overall), 6) AS outcome, {", ".join(names)}
-            FROM {grouped} AS p INNER JOIN {_SCORES} AS c ON c.person = p.person"""  # noqa: S608
+    driver = "NOT answered" + ("" if by_dimension else " AND touchpoint IN {drivers:Array(String)}")
+    named = [f"{column} AS {name}" for column, name in zip(columns, names, strict=True)]
     somewhere = " OR ".join(f"NOT isNaN({name})" for name in names)
-    sql += f" WHERE NOT isNaN(outcome) AND ({somewhere}) ORDER BY p.person"
+    outcome = "p.asked" if of.questions else "round(assumeNotNull(c.overall), 6)"
+    join = "" if of.questions else f"INNER JOIN {_SCORES} AS c ON c.person = p.person"
+    sql = f"""SELECT {outcome} AS outcome, {", ".join(names)}, pieces,
+            arrayCount(each -> has(answer_days, each), asked_days) AS same_day
+        FROM
+        (
+            SELECT person, {_mean("answer", "answered")} AS asked, {", ".join(named)},
+                countIf({driver}) AS pieces,
+                groupUniqArrayIf(day, answered) AS answer_days,
+                groupArrayIf(day, {driver} AND evidence_kind = 'asked') AS asked_days
+            FROM {_EVIDENCE} {of.by_person}
+        ) AS p {join}
+        WHERE {somewhere} ORDER BY p.person"""  # noqa: S608
+    asked = _parameters(period, of) | {"drivers": list(drivers)}
+    asked |= {f"driver_{n}": each for n, each in enumerate(drivers)}
+    read, evidence, same_day = [], 0, 0
     with client.query_column_block_stream(sql, asked, settings={"max_block_size": 65_536}) as blocks:
-        read = [np.array([np.asarray(column, dtype=float) for column in block]).T for block in blocks]
-    return np.concatenate(read) if read else np.empty((0, 1 + len(columns)))
-
-
-def coverage(client: Client, period: Period, of: Outcome, drivers: Sequence[str], by_dimension: bool) -> Coverage:
-    """See `Coverage`. Raises the driver's errors."""
-    where = "1" if by_dimension else "touchpoint IN {drivers:Array(String)}"
-    asked = _parameters(period, of) | {"drivers": list(drivers), "zone": period.zone.key}
-    (people,) = client.query(f"SELECT uniqExact(person) FROM {_EVIDENCE}", asked).result_rows[0]  # noqa: S608
-    sql = f"""SELECT sum(pieces), sumIf(asked, answering) FROM
-        (SELECT person, toDate(occurred_at, {{zone:String}}) AS day, max(answered) AS answering,
-            countIf(NOT answered AND {where}) AS pieces,
-            countIf(NOT answered AND {where} AND evidence_kind = 'asked') AS asked
-        FROM {_EVIDENCE} WHERE person IN {of.people} GROUP BY person, day)"""  # noqa: S608
-    evidence, same_day = client.query(sql, asked).result_rows[0]
-    return Coverage(int(people), int(evidence), int(same_day))
+        for *values, pieces, same in blocks:
+            read.append(np.array([np.asarray(column, dtype=float) for column in values]).T)
+            evidence, same_day = evidence + sum(pieces), same_day + sum(same)
+    whole = np.concatenate(read) if read else np.empty((0, 1 + len(columns)))
+    return Table(whole, int(evidence), int(same_day))
 
 
 def _mean(value: str, where: str) -> str:
@@ -124,5 +125,4 @@ def _mean(value: str, where: str) -> str:
 
 def _parameters(period: Period, of: Outcome) -> dict[str, Any]:
     since, until = period.bounds_ms
-    parameters: Mapping[str, Any] = {"since": since, "until": until, "questions": list(of.questions)}
-    return dict(parameters)
+    return {"since": since, "until": until, "zone": period.zone.key, "questions": list(of.questions)}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.analyse import PEOPLE_MIN
 from pipeline.analyse.driving import CASES_MIN, Study
-from pipeline.analyse.reading import RECOMMENDATION, SATISFACTION, Coverage, Outcome
+from pipeline.analyse.reading import RECOMMENDATION, SATISFACTION, Outcome, Table
 
 RESPONSE_MIN = 0.2  # of the people with evidence; below, those who answered may be others than those who did not
 HALO = 0.5  # of the evidence from the outcome's own survey
@@ -23,10 +23,14 @@ class About:
     """What an analysis is of."""
 
     outcome: Outcome
-    n: int  # people in it
-    coverage: Coverage
+    people: int  # with any evidence in the period
+    table: Table  # of those in it
     names: Mapping[str, str]  # of drivers
-    by_dimension: bool
+
+    @property
+    def n(self) -> int:
+        """People in it."""
+        return len(self.table.values)
 
 
 def whose(of: Outcome) -> str:
@@ -75,13 +79,13 @@ def of_data(about: About, left_out: Sequence[tuple[str, int]], even: Sequence[st
         _outcome(about.outcome),
         "Drivers and overall experience go together; that one causes the other is not shown.",
     ]
-    people = about.coverage.people
+    people = about.people
     if people and about.n < RESPONSE_MIN * people:
         found.append(
             f"Few are in it: {_people(about.n)} of {people:,} people with evidence in the period have an outcome "
             f"({about.n / people:.1%}). Those who say nothing may feel otherwise."
         )
-    evidence, same = about.coverage.evidence, about.coverage.same_day
+    evidence, same = about.table.evidence, about.table.same_day
     if evidence and same > HALO * evidence:
         found.append(
             f"{same / evidence:.0%} of the evidence on the drivers was answered on the same day as the outcome, as in "

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.analyse import drivers, driving, quadrants, warned
 from pipeline.analyse.driving import Sampling
-from pipeline.analyse.reading import Coverage, Outcome
+from pipeline.analyse.reading import Outcome, Table
 from pipeline.analyse.resampling import Array
 from pipeline.analyse.result import Result
 from pipeline.analyse.warned import About
@@ -25,12 +25,11 @@ LABELS = {"queue": "Call queue & <b>hold</b>", "chat": "Chat", "shop": "Shop"}
 
 
 def about(outcome: Outcome = NPS, n: int = 500, **coverage: int) -> About:
-    counted = Coverage(**{"people": 1_000, "evidence": 1_000, "same_day": 0} | coverage)
-    return About(outcome, n, counted, LABELS, False)
+    return About(outcome, 1_000, Table(np.empty((n, 4)), **{"evidence": 1_000} | coverage), LABELS)
 
 
 def enough(values: Array, all_of_them: bool = False) -> drivers.Asked:
-    return drivers.enough(NPS, NAMES[: values.shape[1] - 1], values, all_of_them, lambda each: LABELS[each])
+    return drivers.enough(NPS, NAMES[: values.shape[1] - 1], Table(values), all_of_them, lambda each: LABELS[each])
 
 
 def result(values: Array, of: About | None = None) -> Result:
@@ -68,7 +67,7 @@ def test_what_cannot_be_compared_is_left_out_and_named() -> None:
     values = world(100, [0.5, 0.5, 0.5])
     values[8:, 2] = np.nan
     asked = enough(values)
-    assert (asked.drivers, asked.left_out, asked.values.shape[1]) == (("queue", "shop"), (("chat", 8),), 3)
+    assert (asked.drivers, asked.left_out, asked.table.values.shape[1]) == (("queue", "shop"), (("chat", 8),), 3)
     assert "Chat (fewer than 10)" in " ".join(warned.of_data(about(), asked.left_out, ()))
     values = world(100, [0.5, 0.5, 0.5])
     values[:, 2] = 100
