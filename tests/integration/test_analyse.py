@@ -129,7 +129,7 @@ class TestDrivers:
         picture = tmp_path / "drivers.svg"
         status, printed = analyse("drivers", *month.arguments, "--svg", str(picture))
         assert status == 0, printed
-        for said in ("n 300", "Call queue", "Beyond chance", "these answers count in no driver", "seed 1"):
+        for said in ("n 300", "Call queue", "> chance", "these answers count in no driver", "seed 1"):
             assert said in printed
         assert "1. " in (ET.parse(picture).getroot().findtext("{http://www.w3.org/2000/svg}desc") or "")
         sql = """SELECT driver, name, n > 150, share_low < share AND share < share_high, people, period_from
