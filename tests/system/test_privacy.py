@@ -63,7 +63,7 @@ class Story:
             found: dict[str, set[str]] = {}
             for row in self.product.sql("SELECT person, outcome_id FROM business_results WHERE kind = 'refund'"):
                 found.setdefault(row["person"], set()).add(row["outcome_id"])
-            assert len(found.pop(f"anonymous:{mark}")) == 32
+            assert len(found.pop(f"anonymous:{mark}", set())) == 32
             return {person: ids for person, ids in found.items() if not person.startswith("anonymous:mark-")}
 
         return dict(eventually(stored))
