@@ -308,7 +308,7 @@ def asked(page: Page, superset: Superset, dashboard: Dashboard) -> Iterator[dict
         if number in titles:  # the others are the choices of a filter
             body = response.json()
             results = body.get("result") or [{"error": body}]
-            found.setdefault(titles[number], []).extend({"status": response.status, **each} for each in results)
+            found.setdefault(titles[number], []).extend({**each, "status": response.status} for each in results)
 
     page.on("response", collect)
     try:
