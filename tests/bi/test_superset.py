@@ -275,7 +275,7 @@ def test_another_import_doubles_nothing(superset: Superset, product: Product, tm
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(superset: Superset) -> Iterator[Browser]:  # after it: it leaves an event loop running
     options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
