@@ -65,7 +65,8 @@ def tables(client: Client) -> list[Table]:
     """All tables of the client's database that keep rows."""
     columns: dict[str, list[tuple[str, str]]] = {}
     for table, name, kind in client.query(
-        "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
+        "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() "
+        "AND default_kind NOT IN ('MATERIALIZED', 'ALIAS') ORDER BY table, position"  # those follow from the others
     ).result_rows:
         columns.setdefault(table, []).append((name, kind))
     found = client.query(

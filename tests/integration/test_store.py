@@ -368,7 +368,8 @@ async def test_read_again_from_the_beginning_changes_nothing(stack: Stack, clien
 
 async def back_to_the_beginning(settings: Settings) -> bool:
     """Whether the group's positions could be set to 0: not before its last member is taken for gone."""
-    partitions = [TopicPartition(t.topic, n) for t in rows.TABLES for n in range(settings.partitions)]
+    count = {each.name: each.partitions or settings.partitions for each in topics.TOPICS}
+    partitions = [TopicPartition(t.topic, n) for t in rows.TABLES for n in range(count[t.topic])]
     async with kafka.consumer(settings, group="store") as consumer:
         consumer.assign(partitions)
         try:

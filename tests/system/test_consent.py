@@ -16,6 +16,8 @@ WEB = {"channel": "web", "type": "searched", "touchpoint": "site_search", "issue
 CALL = {"details": {"outcome": "unresolved", "wait_s": 900, "queue": "returns"}, "issue": "return"}
 ANSWER = {"type": "survey_answered", "answer": {"question": "csat", "value": 2, "min": 1, "max": 5}}
 COMPLAINT = {"type": "complaint_opened", "issue": "return"}
+ORDER = {"channel": "web", "type": "order_placed", "touchpoint": "checkout", "measures": {"amount": 20.0}}
+TOLD = {"search", "order", "call", "answer", "complaint"}
 #: Views that say whatever people allow: what others are made of, and who refuses.
 INSIDE = {
     "interactions_attributed",
@@ -76,6 +78,7 @@ def known(story: Story) -> str:
     """A customer of whom every view says something."""
     story.product.send(
         story.event("search", 60, "v1", who={"anonymous": "her"}, **WEB),
+        story.event("order", 55, "v1", who={"customer": "her"}, **ORDER, properties={"currency": "EUR"}),
         story.event("call", 50, "c1", who={"customer": "her"}, **CALL),
         story.event("answer", 40, "c1", who={"customer": "her"}, **ANSWER),
         story.event("complaint", 30, "c1", who={"customer": "her", "anonymous": "her"}, **COMPLAINT),
@@ -88,8 +91,7 @@ def known(story: Story) -> str:
 
 def test_who_refuses_service_is_told_of_to_nobody_until_they_allow_it(story: Story) -> None:
     her = known(story)
-    everything = {"search", "call", "answer", "complaint"}
-    assert told(story, her) == ({}, everything)
+    assert told(story, her) == ({}, TOLD)
     story.product.send(said(story, "no", service=False))
     eventually(lambda: told(story, her) == ({"service": False}, set()))
     context = story.product.context(*her.split(":", 1))
@@ -97,7 +99,7 @@ def test_who_refuses_service_is_told_of_to_nobody_until_they_allow_it(story: Sto
     assert context["scores"]["overall"]["n"] == 0
     assert in_views(story, her) == set(person_views(story))  # that is another purpose
     story.product.send(said(story, "yes", service=True))
-    eventually(lambda: told(story, her) == ({"service": True}, everything | {"yes"}))
+    eventually(lambda: told(story, her) == ({"service": True}, TOLD | {"yes"}))
 
 
 def test_who_refuses_analysis_is_in_no_report_until_they_allow_it(story: Story) -> None:
@@ -105,10 +107,10 @@ def test_who_refuses_analysis_is_in_no_report_until_they_allow_it(story: Story) 
     story.product.send(said(story, "no", analysis=False))
     eventually(lambda: in_views(story, her) == set())
     assert in_views(story, story.browser("her")) == set()
-    assert told(story, her) == ({"analysis": False}, {"search", "call", "answer", "complaint", "no"})
+    assert told(story, her) == ({"analysis": False}, TOLD | {"no"})
     story.product.send(said(story, "yes", analysis=True))
     eventually(lambda: in_views(story, her) == set(person_views(story)))
-    eventually(lambda: story.stored(her) == {"search", "call", "answer", "complaint", "yes"})
+    eventually(lambda: story.stored(her) == TOLD | {"yes"})
 
 
 def test_a_public_key_neither_refuses_for_a_customer_nor_takes_a_refusal_back(story: Story) -> None:
@@ -118,7 +120,7 @@ def test_a_public_key_neither_refuses_for_a_customer_nor_takes_a_refusal_back(st
     forged = [said(story, "forged", service=False, analysis=False), rename]
     mark = story.event("mark", 0, who={"customer": "her"}, **WEB)
     story.product.send(*forged, mark, key="public")
-    everything = {"search", "call", "answer", "complaint", "mark"}
+    everything = TOLD | {"mark"}
     eventually(lambda: told(story, her) == ({}, everything))
     assert story.product.context(*her.split(":", 1))["profile"]["traits"] == {}
     eventually(lambda: story.stored(her) == everything | {"rename"})

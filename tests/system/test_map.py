@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.system.product import Product, eventually
-from tests.system.test_desk import CONTRAST, Desk, browser, desk, page
+from tests.system.test_desk import CONTRAST, Desk, browser, desk, page, process
 
-__all__ = ["browser", "desk", "page"]  # fixtures
+__all__ = ["browser", "desk", "page", "process"]  # fixtures
 
 
 def test_a_node_opens_beside_the_map_by_keyboard_and_closes(desk: Desk, page: Page) -> None:

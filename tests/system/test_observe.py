@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.system.product import Answer, Product, eventually
-from tests.system.test_desk import CONTRAST, Desk, browser, desk, page
+from tests.system.test_desk import CONTRAST, Desk, browser, desk, page, process
 
-__all__ = ["browser", "desk", "page"]  # fixtures
+__all__ = ["browser", "desk", "page", "process"]  # fixtures
 
 #: The demo shop says nothing of it, so here nobody else does.
 TOUCHPOINT, MEASURE = "product_content", "errors_found"
