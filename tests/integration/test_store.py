@@ -296,6 +296,7 @@ async def test_killed_between_insert_and_commit(stack: Stack, client: Client, pr
     assert stored(client, name) == 500
 
 
+@pytest.mark.long
 async def test_killed_again_and_again(stack: Stack, client: Client) -> None:
     """Each process is killed in the middle of its work, while more is being published."""
     settings, name, part, kills = stack.settings, f"again-{next(names)}", 2_000, 4

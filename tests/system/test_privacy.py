@@ -25,6 +25,8 @@ CHANNELS = ("web", "mobile", "phone")
 HERS = {"search", "login", "call", "app", "said"}  # and "hers", on the device that she shares
 SILENT = ("in_store", "chat", "message", "partner")
 
+pytestmark = pytest.mark.sized  # one story: `make test-long` goes through all of it
+
 
 class Story:
     """What has happened so far, for tests that go on with it in their order."""
@@ -395,6 +397,7 @@ def test_a_rebuild_from_the_events_brings_nothing_from_before(story: Story) -> N
     assert story.stored(f"event_id IN ('carol', 'again', {quoted(HERS)}) OR event_id LIKE 'later%'") == set()
 
 
+@pytest.mark.long
 def test_the_ledger_does_not_add_up_after_a_rebuild_until_somebody_says_what_was_there_before(story: Story) -> None:
     answer = story.product.command("ledger")
     assert answer.returncode == 1
@@ -421,5 +424,6 @@ def test_who_is_unblocked_is_like_anybody_else(story: Story) -> None:
     assert story.stored("event_id IN ('carol', 'again', 'welcome')") == {"welcome"}
 
 
+@pytest.mark.long
 def test_the_ledger_adds_up_in_the_end(story: Story) -> None:
     assert ledger(story)["carried"] == 7

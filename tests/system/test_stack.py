@@ -140,6 +140,7 @@ def test_ctrl_c_while_it_starts_stops_every_process(tmp_path: Path) -> None:
         assert not any(map(alive, pids))
 
 
+@pytest.mark.long
 def test_it_outlives_whoever_reads_what_it_says(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command("up"), cwd=REPO, env=environment(tmp_path, workers=2), stdout=subprocess.PIPE, start_new_session=True

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Stack
 from tests.integration.engine.trial import POINTS, Plan, Trial
 
@@ -21,6 +23,7 @@ async def test_killed_at_every_point_and_frozen_beyond_the_session_it_is_exact(s
     assert trial.unused() == [], "these kills did not happen, so nothing was shown of them"
 
 
+@pytest.mark.long
 async def test_a_worker_that_writes_its_state_before_the_commit_is_found_out(stack: Stack, tmp_path: Path) -> None:
     """The control: the comparison must be able to fail."""
     points = ("sending", "committing", "sent", "begun", "sending", "committing")
