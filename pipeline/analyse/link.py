@@ -125,6 +125,11 @@ def linked_from(client: Client, period: Period, how: How, seed: int, now: dateti
     unsaid = sum(people for code, people, amounts, _ in currencies if amounts and code == "" != currency)
     asked = replace(asked, currency=currency)
     columns = _columns(client, {**_bound(moments), "currency": currency, "definition": asked.definition})
+    if not columns:  # ClickHouse names the columns of rows only
+        return asked.refused(
+            f"no customer was active in the {how.active_days} days before {period.since}. "
+            "Choose more --active-days, or another --from"
+        )
     return analysed(asked, columns, moments, min(first for *_, first in currencies), unsaid)
 
 

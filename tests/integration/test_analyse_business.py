@@ -263,6 +263,8 @@ def test_results_that_are_not_all_in_are_refused(stack: Stack, capsys: pytest.Ca
 def test_too_few_customers_are_refused(world: Customers, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     early = command(stack, capsys, "link", "--from", "1995-08-01", "--currency", "USD", status=1)
     assert early["refused"].startswith("0 customers were active and have a score; it takes 50 to say anything")
+    late = command(stack, capsys, "link", "--from", "1997-06-01", "--currency", "USD", status=1)
+    assert late["refused"].startswith("no customer was active in the 90 days before 1997-06-01. Choose more --active")
 
 
 # What came of changes
