@@ -325,7 +325,9 @@ class Resting(Machine):
         assert self.served() == allowed(expected.timelines, expected.persons)
 
     def _compare_small(self, shown: Views, expected: Views, persons: Views) -> None:
-        """Exact, but for what comes from an identifier that several persons share, and that holds more than a view."""
+        """Exact, but for what comes from an identifier that several persons share, and that holds more than a view; or
+        of which a better copy moved something to another time: what it had pushed out of a full view is not sought.
+        """
         own = Counter(key[0] for key in self.story.stored)
         for person, theirs in persons.items():
             for x in theirs:
@@ -336,7 +338,11 @@ class Resting(Machine):
             self.owners[name] |= {*who.owners, *who.candidates} & set(NAMES)
             if who.owners[1:]:
                 self.shared.add(name)
-        crowded = [name for name in self.shared if self.most[name] > self.smallest]
+        times: dict[tuple[str, tuple[str, str]], set[int]] = {}
+        for x in self.said:
+            times.setdefault((x.identifier, x.event), set()).add(x.occurred_at)
+        moved = {name for (name, _), found in times.items() if len(found) > 1}
+        crowded = [name for name in NAMES if name in moved or (name in self.shared and self.most[name] > self.smallest)]
         touched = {*crowded, *(person for name in crowded for person in self.owners[name])}
         for name in NAMES:
             assert {x.event for x in shown.get(name, ())} <= {x.event for x in persons.get(name, ())}
