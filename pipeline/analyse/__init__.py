@@ -17,4 +17,7 @@ Rules
 
 from __future__ import annotations
 
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent / "templates"
 PEOPLE_MIN = 10  # a group of fewer people is not shown

@@ -9,13 +9,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
-from pathlib import Path
+from math import ceil, floor
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from pipeline.analyse import TEMPLATES
+from pipeline.analyse.axes import round_step
 from pipeline.analyse.link_rows import AMOUNT, ASSOCIATION, BAND, EFFECT, SHARE, text
 from pipeline.analyse.result import Result, Row
+from pipeline.templating import environment
 
 WIDTH, PANEL_H = 720, 250
 LEFT, RIGHT, TOP, BOTTOM = 92, 24, 46, 52  # around the curve, in a panel
@@ -78,14 +78,7 @@ class Drawing:
 
 def svg(result: Result) -> str:
     """The picture, as SVG that needs nothing else. Of a result of `link`."""
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("dose.svg").render(it=drawing(result))
+    return environment(TEMPLATES).get_template("dose.svg").render(it=drawing(result))
 
 
 def drawing(result: Result) -> Drawing:
@@ -169,8 +162,7 @@ def _about(effect: Row) -> str:
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers from at most `low` to at least `high`, some five of them."""
     span = (high - low) or abs(high) or 1.0
-    size = 10.0 ** floor(log10(span / TICKS))
-    step = next(size * each for each in (1, 2, 5, 10) if size * each >= span / TICKS)
+    step = round_step(span / TICKS)
     first, last = floor(low / step), ceil(high / step)
     return [round(n * step, 10) for n in range(first, max(last, first + 1) + 1)]
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.analyse import TEMPLATES
 from pipeline.analyse.result import Result, Row
-from pipeline.analyse.templating import environment
 from pipeline.serve import said
 from pipeline.serve.drawing import BOLD_W, Text, cut, lanes
 from pipeline.serve.mermaid import escaped
+from pipeline.templating import environment
 
 BOX_W, BOX_H, STEP_H, PAD = 272, 54, 90, 10
 LANE_W, LANES_X = 34, 14
@@ -116,7 +117,7 @@ def svg(found: Result) -> str:
     """All journeys below each other, as a file of its own. Everything that somebody named stays text."""
     pictures = [picture(each) for each in journeys(found)]
     period = f"{found.period_from} up to {found.period_to}, that day not counted"
-    return environment().get_template("paths.svg").render(pictures=pictures, period=period)
+    return environment(TEMPLATES).get_template("paths.svg").render(pictures=pictures, period=period)
 
 
 def mermaid(found: Result) -> str:

@@ -7,10 +7,11 @@ their performances. A driver whose interval box crosses a line may be on either 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, floor, log10
+from math import ceil, floor
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from pipeline.analyse.axes import round_step
 from pipeline.analyse.driving import Study
 from pipeline.analyse.result import Result, Row
 from pipeline.serve.drawing import cut
@@ -78,9 +79,7 @@ class Axis(NamedTuple):
 def _axis(values: Sequence[float], start: float, end: float, bounds: tuple[float, float]) -> Axis:
     """One that holds the values, with round numbers at its ends, within bounds."""
     low, high = min(values), max(values)
-    rough = max((high - low) / TICKS, 1e-3)
-    power = 10.0 ** floor(log10(rough))
-    step = next(each * power for each in (1, 2, 5, 10) if each * power >= rough)
+    step = round_step(max((high - low) / TICKS, 1e-3))
     low, high = max(floor(low / step) * step, bounds[0]), min(ceil(high / step) * step, bounds[1])
     return Axis(low, high if high > low else low + step, start, end, step)
 

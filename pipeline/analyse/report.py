@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 from clickhouse_connect.driver.client import Client
 
 from pipeline import catalogue
-from pipeline.analyse import keeping, reporting, source
+from pipeline.analyse import TEMPLATES, keeping, reporting, source
 from pipeline.analyse.reporting import Dot, Found, Report
 from pipeline.analyse.result import Result
 from pipeline.analyse.source import CannotAnalyse
-from pipeline.analyse.templating import environment
 from pipeline.domain.catalogue import Catalogue
 from pipeline.settings import Settings
+from pipeline.templating import environment
 
 #: Kind → of which one of its kind the report speaks.
 KINDS = {"drivers": "touchpoints", "segments": "overall", "link": "", "paths": "", "changes": ""}
@@ -72,7 +72,7 @@ def found(client: Client, known: Catalogue, asked: Asked, today: date) -> Found:
 
 def html(of: Report) -> str:
     """The page. Everything that somebody named or wrote stays text."""
-    return environment().get_template("report.html").render(report=of)
+    return environment(TEMPLATES).get_template("report.html").render(report=of)
 
 
 def _within(result: Result, asked: Asked) -> bool:

@@ -10,8 +10,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pipeline import catalogue
 from pipeline.domain import blueprint, digest, periods
 from pipeline.domain.blueprint import SCORE
@@ -23,7 +21,9 @@ from pipeline.keys import load_or_create
 from pipeline.serve.figures import Figures
 from pipeline.serve.reports import COUNT, ClickHouseReports, Reports, Row
 from pipeline.settings import Settings
+from pipeline.templating import environment
 
+HERE = Path(__file__).parent
 SAID_MAX = 1_000  # comments and notes that are looked at
 DAYS = "7"  # the period whose trend is one of days
 
@@ -99,14 +99,7 @@ def run(settings: Settings, where: Where) -> str:
 
 def html(of: Digest) -> str:
     """As a page of its own: everything is in it, and it can be printed."""
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("digest.html").render(digest=of)
+    return environment(HERE / "templates").get_template("digest.html").render(digest=of)
 
 
 async def told(reports: Reports, known: Catalogue, week: Week, now_ms: int, zone: ZoneInfo) -> Told:

@@ -13,8 +13,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pipeline.domain import view
 from pipeline.domain.staff import Staff
 from pipeline.serve.assets import Assets
@@ -22,6 +20,7 @@ from pipeline.serve.calls import Call
 from pipeline.serve.card import Names, card, days, entry, glance, shown_id, words
 from pipeline.serve.parts import Parts
 from pipeline.serve.why import why
+from pipeline.templating import environment
 
 HERE = Path(__file__).parent
 #: Of the timeline on the card, somewhat more than a screen holds; what is older comes when asked for. Each costs the
@@ -39,14 +38,7 @@ class Pages:
     def __init__(self, parts: Parts) -> None:
         self._touchpoints = parts.touchpoints
         self.assets = Assets(HERE / "static")
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
+        self._templates = environment(HERE / "templates")
         self._templates.globals.update(
             asset_path=self.assets.path,
             card_path=card_path,
