@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.collect.strict import UNREADABLE, Shape, rejected
+from pipeline.collect.strict import UNREADABLE, Shape, read_as, rejected
 from pipeline.domain.interaction import CHANNELS
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.validate import Time, ms
@@ -85,10 +85,7 @@ class Events:
 
         Raises Rejected: broken_json, wrong_type, missing_field, unknown_channel.
         """
-        try:
-            event = self._event.decode(raw)
-        except UNREADABLE as error:
-            raise rejected(error, raw, _EVENT) from error
+        event = read_as(self._event, raw, _EVENT)
         channel = event.channel
         decoder = self._details.get(channel)
         if decoder is None:

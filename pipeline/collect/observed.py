@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.collect.strict import UNREADABLE, Shape, rejected
+from pipeline.collect.strict import Shape, read_as
 from pipeline.domain.validate import Time, ms
 
 
@@ -24,13 +24,10 @@ class Observed(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _SHAPE = Shape(Observed, "the observation")
-_decode = msgspec.json.Decoder(Observed).decode
+_DECODER = msgspec.json.Decoder(Observed)
 
 
 def read(raw: msgspec.Raw, received_at: int) -> dict[str, Any]:
     """The fields of the Avro schema. `received_at` in ms. Raises Rejected: broken_json, wrong_type, missing_field."""
-    try:
-        said = _decode(raw)
-    except UNREADABLE as error:
-        raise rejected(error, raw, _SHAPE) from error
+    said = read_as(_DECODER, raw, _SHAPE)
     return {**msgspec.structs.asdict(said), "observed_at": ms(said.observed_at), "received_at": received_at}

@@ -6,17 +6,14 @@ from typing import Any
 
 import msgspec
 
-from pipeline.collect.strict import UNREADABLE, Shape, rejected
+from pipeline.collect.strict import Shape, read_as
 from pipeline.domain.outcomes import Sent
 
 _SHAPE = Shape(Sent, "the outcome")
-_decode = msgspec.json.Decoder(Sent).decode
+_DECODER = msgspec.json.Decoder(Sent)
 
 
 def read(raw: msgspec.Raw, received_at: int) -> dict[str, Any]:
     """The fields of the Avro schema. `received_at` in ms. Raises Rejected: broken_json, wrong_type, missing_field."""
-    try:
-        said = _decode(raw)
-    except UNREADABLE as error:
-        raise rejected(error, raw, _SHAPE) from error
+    said = read_as(_DECODER, raw, _SHAPE)
     return said.given(received_at)

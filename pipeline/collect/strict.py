@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from pipeline.domain.reasons import Reason, Rejected
 
 ID_CHARS_MAX = 256  # of an id in an answer
 
+Said = TypeVar("Said")
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # msgspec raises both
 
 
@@ -38,6 +40,14 @@ def id_of(raw: msgspec.Raw, name: str) -> str | None:
         return None
     found = given.get(name) if isinstance(given, dict) else None
     return found[:ID_CHARS_MAX] if isinstance(found, str) else None
+
+
+def read_as(kind: msgspec.json.Decoder[Said], raw: msgspec.Raw, shape: Shape) -> Said:
+    """What was sent, as it should be. Raises Rejected: broken_json, wrong_type, missing_field."""
+    try:
+        return kind.decode(raw)
+    except UNREADABLE as error:
+        raise rejected(error, raw, shape) from error
 
 
 _WORDS = {

@@ -24,8 +24,9 @@ from pipeline.domain.impersonal import check_impersonal, masked
 from pipeline.domain.reasons import Reason, Rejected
 from pipeline.domain.validate import (
     AHEAD_MS_MAX,
-    EARLIEST_MS,
     TEXT_CHARS_MAX,
+    arrival,
+    check_arrival,
     check_number,
     check_time,
 )
@@ -71,11 +72,8 @@ def observation(given: Mapping[str, Any], broker_time: int, region: str) -> Obse
         raise Rejected(Reason.MISSING_FIELD, "value" if given.get("value") is None else "observed_at")
     check_number("value", given["value"])
     check_time("observed_at", given["observed_at"])
-    received_at: int | None = given.get("received_at")
-    if received_at is None or received_at > broker_time:
-        received_at = broker_time
-    if received_at < EARLIEST_MS:
-        raise Rejected(Reason.ABSURD_TIME, "received_at: before 1990")
+    received_at = arrival(given, broker_time)
+    check_arrival(received_at)
     return Observation(
         given["observation_id"],
         given["source"],

@@ -26,7 +26,16 @@ from pipeline.domain.identifiers import Keyring
 from pipeline.domain.impersonal import stands_for_somebody
 from pipeline.domain.interaction import NAMESPACES
 from pipeline.domain.reasons import Reason, Rejected
-from pipeline.domain.validate import AHEAD_MS_MAX, EARLIEST_MS, Time, check_name, check_number, check_time, ms
+from pipeline.domain.validate import (
+    AHEAD_MS_MAX,
+    Time,
+    arrival,
+    check_arrival,
+    check_name,
+    check_number,
+    check_time,
+    ms,
+)
 
 Kind = Literal["renewal", "refund", "churn", "cost"]
 KINDS: tuple[Kind, ...] = ("renewal", "refund", "churn", "cost")
@@ -102,11 +111,8 @@ def outcome(given: Mapping[str, Any], broker_time: int, keyring: Keyring, region
     if given.get("occurred_at") is None:
         raise Rejected(Reason.MISSING_FIELD, "occurred_at")
     check_time("occurred_at", given["occurred_at"])
-    received_at: int | None = given.get("received_at")
-    if received_at is None or received_at > broker_time:
-        received_at = broker_time
-    if received_at < EARLIEST_MS:
-        raise Rejected(Reason.ABSURD_TIME, "received_at: before 1990")
+    received_at = arrival(given, broker_time)
+    check_arrival(received_at)
     amount, currency = _amount(kind, given.get("amount"), given.get("currency") or "")
     occurred_at = min(given["occurred_at"], broker_time + AHEAD_MS_MAX)
     return Outcome(outcome_id, source, kind, identifier, occurred_at, received_at, amount, currency)

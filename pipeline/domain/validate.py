@@ -150,9 +150,7 @@ def _when(event: Event, broker_time: int) -> tuple[int, int, int]:
     sent: int | None = event.get("occurred_at")
     if sent is None:
         raise Rejected(Reason.MISSING_FIELD, "occurred_at")
-    received_at: int | None = event.get("received_at")
-    if received_at is None or received_at > broker_time:
-        received_at = broker_time
+    received_at = arrival(event, broker_time)
     occurred_at = sent
     if (sent_at := event.get("sent_at")) is not None:
         check_time("sent_at", sent_at)
@@ -160,9 +158,20 @@ def _when(event: Event, broker_time: int) -> tuple[int, int, int]:
     occurred_at = min(occurred_at, broker_time + AHEAD_MS_MAX)
     if not EARLIEST_MS <= sent < LATEST_MS or occurred_at < EARLIEST_MS:
         raise Rejected(Reason.ABSURD_TIME, "occurred_at: before 1990 or after 2099")
+    check_arrival(received_at)
+    return occurred_at, sent, received_at
+
+
+def arrival(given: Event, broker_time: int) -> int:
+    """When it was received (ms), as it says; never after the broker had it."""
+    received_at: int | None = given.get("received_at")
+    return broker_time if received_at is None or received_at > broker_time else received_at
+
+
+def check_arrival(received_at: int) -> None:
+    """Raises Rejected where nothing can have been received then (ms)."""
     if received_at < EARLIEST_MS:
         raise Rejected(Reason.ABSURD_TIME, "received_at: before 1990")
-    return occurred_at, sent, received_at
 
 
 def ms(time: datetime | int) -> int:
