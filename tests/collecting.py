@@ -27,6 +27,7 @@ KEYS = Keys(
     session_key="s",
 )
 NOON = 1_763_805_600_000  # 2025-11-22 10:00:00 UTC
+TIME = "must be a time in RFC 3339 with its offset, or whole milliseconds since 1970"
 
 
 def event(**changes: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -63,6 +63,16 @@ class RefusedOutcome(msgspec.Struct, frozen=True):
     outcome_id: str | None
     reason: str
     detail: str
+
+
+class Told(NamedTuple):
+    """What is said of a list that is no events, and counted of it."""
+
+    what: str  # the list's name
+    id_name: str
+    refusal: type[RefusedObservation | RefusedOutcome]
+    accepted: metrics.Count
+    rejected: metrics.Count
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -127,25 +137,23 @@ class Collector:
 
     async def observe(self, body: bytes) -> Verdict:
         """Returns once the broker has all good observations of the body. Raises what `take` does."""
-        began = time.perf_counter()
-        raws = envelope(body, self.limits, "observations")
-        records, refused = await self._take(raws, self._observation)
-        metrics.OBSERVATIONS_ACCEPTED.labels("collect").inc(len(records))
-        _count_refused(metrics.OBSERVATIONS_REJECTED, refused)
-        metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
-        name = "observation_id"
-        why = [RefusedObservation(n, id_of(raws[n], name), each.reason, each.detail) for n, each in refused]
-        return Verdict(len(records), why)
+        accepted = metrics.OBSERVATIONS_ACCEPTED.labels("collect")
+        told = Told("observations", "observation_id", RefusedObservation, accepted, metrics.OBSERVATIONS_REJECTED)
+        return await self._listed(body, told, self._observation)
 
     async def account(self, body: bytes) -> Verdict:
         """Returns once the broker has all good outcomes of the body. Raises what `take` does."""
+        told = Told("outcomes", "outcome_id", RefusedOutcome, metrics.OUTCOMES_ACCEPTED, metrics.OUTCOMES_REJECTED)
+        return await self._listed(body, told, self._outcome)
+
+    async def _listed(self, body: bytes, told: Told, record: Callable[[msgspec.Raw, int], Outgoing]) -> Verdict:
         began = time.perf_counter()
-        raws = envelope(body, self.limits, "outcomes")
-        records, refused = await self._take(raws, self._outcome)
-        metrics.OUTCOMES_ACCEPTED.inc(len(records))
-        _count_refused(metrics.OUTCOMES_REJECTED, refused)
+        raws = envelope(body, self.limits, told.what)
+        records, refused = await self._take(raws, record)
+        told.accepted.inc(len(records))
+        _count_refused(told.rejected, refused)
         metrics.COLLECT_SECONDS.observe(time.perf_counter() - began)
-        why = [RefusedOutcome(n, id_of(raws[n], "outcome_id"), each.reason, each.detail) for n, each in refused]
+        why = [told.refusal(n, id_of(raws[n], told.id_name), each.reason, each.detail) for n, each in refused]
         return Verdict(len(records), why)
 
     async def _take(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.collect.limits import Limits
 from pipeline.domain.interaction import CHANNELS, NAMESPACES
 from pipeline.domain.reasons import Reason
+from pipeline.domain.validate import NAME_CHARS_MAX
 
 _JSON_TYPES = {"string": "string", "double": "number", "long": "integer", "boolean": "boolean"}
 TIME = {
@@ -86,22 +88,16 @@ _REJECTED = {
 
 def operation(limits: Limits, schemas: Path) -> dict[str, Any]:
     """The arguments of the route's decorator."""
-    return {
-        "status_code": 202,
-        "summary": "Send interactions",
-        "description": _description(limits),
-        "response_description": "The broker has all accepted events. The rejected ones are listed; mend them first.",
-        "responses": {
-            202: {"content": {"application/json": accepted("events", "event_id", _REJECTED)}},
-            **errors(limits),
-        },
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _request(limits, schemas), "examples": _EXAMPLES}},
-            },
-        },
-    }
+    return taking(
+        limits,
+        ("events", "event_id"),
+        event_schema(schemas),
+        _EXAMPLES,
+        _REJECTED,
+        summary="Send interactions",
+        description=_description(limits),
+        response_description="The broker has all accepted events. The rejected ones are listed; mend them first.",
+    )
 
 
 def _description(limits: Limits) -> str:
@@ -125,15 +121,6 @@ def _description(limits: Limits) -> str:
         "set it to the sending device's time when sending.\n\n"
         "Reasons of rejected events:\n\n" + "\n".join(f"- `{reason}`: {reason.meaning}" for reason in Reason)
     )
-
-
-def _request(limits: Limits, schemas: Path) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["events"],
-        "additionalProperties": False,
-        "properties": {"events": {"type": "array", "maxItems": limits.events, "items": event_schema(schemas)}},
-    }
 
 
 def event_schema(schemas: Path) -> dict[str, Any]:
@@ -203,6 +190,60 @@ def json_schema(schema: Any) -> dict[str, Any]:
 
 def _described(field: dict[str, Any]) -> dict[str, str]:
     return {"description": field["doc"]} if "doc" in field else {}
+
+
+def taking(
+    limits: Limits,
+    named: tuple[str, str],
+    item: dict[str, Any],
+    examples: dict[str, dict[str, Any]],
+    rejected: dict[str, Any],
+    *,
+    ingest_only: bool = False,
+    **said: str,
+) -> dict[str, Any]:
+    """The arguments of the decorator of a route that takes a list.
+
+    `named`: how the list is called, and what names one in it. `item`: JSON Schema of one; `rejected`: one that was, as
+    an example. `ingest_only`: the public key is refused. `said`: the texts of the operation.
+    """
+    name = named[0]
+    request = {
+        "type": "object",
+        "required": [name],
+        "additionalProperties": False,
+        "properties": {name: {"type": "array", "maxItems": limits.events, "items": item}},
+    }
+    refused = {
+        "no_key": "`no_key`: the ingest key was not sent.",
+        "missing_scope": f"`missing_scope`: the key (the public one, for instance) may not send {name}.",
+    }
+    return {
+        "status_code": 202,
+        **said,
+        "responses": {
+            202: {"content": {"application/json": accepted(*named, rejected)}},
+            **errors(limits, **(refused if ingest_only else {})),
+        },
+        "openapi_extra": {
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": request, "examples": examples}},
+            },
+        },
+    }
+
+
+def record_schema(schemas: Path, schema: str, names: Sequence[str]) -> dict[str, Any]:
+    """JSON Schema of one record as it is sent: the Avro schema, but for `received_at`.
+
+    `names` are the fields that are names: there, and bounded.
+    """
+    avro = json.loads((schemas / "avro" / f"{schema}.avsc").read_text())
+    found = json_schema(avro | {"fields": [f for f in avro["fields"] if f["name"] != "received_at"]})
+    for name in names:
+        found["properties"][name] |= {"minLength": 1, "maxLength": NAME_CHARS_MAX}
+    return found
 
 
 def accepted(name: str, id_name: str, example: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.collect.limits import Limits
-from pipeline.collect.reference import TIME, accepted, errors, json_schema
+from pipeline.collect.reference import TIME, record_schema, taking
 from pipeline.domain.observations import FEELING, FEELING_MAX, KINDS
-from pipeline.domain.validate import NAME_CHARS_MAX, TEXT_CHARS_MAX
+from pipeline.domain.validate import TEXT_CHARS_MAX
 from pipeline.topics import OBSERVATIONS
 
 _EXAMPLES: dict[str, dict[str, Any]] = {
@@ -66,27 +65,17 @@ _REJECTED = {
 
 def operation(limits: Limits, schemas: Path) -> dict[str, Any]:
     """The arguments of the route's decorator."""
-    answer = accepted("observations", "observation_id", _REJECTED)
-    return {
-        "status_code": 202,
-        "summary": "Send observations",
-        "description": _description(limits),
-        "response_description": "The broker has all accepted observations. The rejected ones are listed.",
-        "responses": {
-            202: {"content": {"application/json": answer}},
-            **errors(
-                limits,
-                no_key="`no_key`: the ingest key was not sent.",
-                missing_scope="`missing_scope`: the key (the public one, for instance) may not send observations.",
-            ),
-        },
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _request(limits, schemas), "examples": _EXAMPLES}},
-            },
-        },
-    }
+    return taking(
+        limits,
+        ("observations", "observation_id"),
+        observation_schema(schemas),
+        _EXAMPLES,
+        _REJECTED,
+        ingest_only=True,
+        summary="Send observations",
+        description=_description(limits),
+        response_description="The broker has all accepted observations. The rejected ones are listed.",
+    )
 
 
 def _description(limits: Limits) -> str:
@@ -106,33 +95,12 @@ def _description(limits: Limits) -> str:
     )
 
 
-def _request(limits: Limits, schemas: Path) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["observations"],
-        "additionalProperties": False,
-        "properties": {
-            "observations": {"type": "array", "maxItems": limits.events, "items": observation_schema(schemas)}
-        },
-    }
-
-
 def observation_schema(schemas: Path) -> dict[str, Any]:
     """JSON Schema of one observation."""
-    avro = json.loads((schemas / "avro" / f"{OBSERVATIONS.schema}.avsc").read_text())
-    fields = {f["name"]: f for f in avro["fields"] if f["name"] != "received_at"}
-    properties: dict[str, Any] = {
-        name: json_schema(f["type"]) | ({"description": f["doc"]} if "doc" in f else {}) for name, f in fields.items()
-    }
-    for name in ("observation_id", "source", "touchpoint", "measure"):
-        properties[name] |= {"minLength": 1, "maxLength": NAME_CHARS_MAX}
+    schema = record_schema(schemas, OBSERVATIONS.schema, ("observation_id", "source", "touchpoint", "measure"))
+    properties = schema["properties"]
     properties["note"]["maxLength"] = TEXT_CHARS_MAX
     properties["kind"]["enum"] = list(KINDS)
-    properties["observed_at"] = TIME | {"description": fields["observed_at"]["doc"]}
+    properties["observed_at"] = TIME | {"description": properties["observed_at"]["description"]}
     properties["value"]["description"] = f"of `{FEELING}`: 0 to {FEELING_MAX}, higher is better"
-    return {
-        "type": "object",
-        "required": [name for name, f in fields.items() if "default" not in f],
-        "additionalProperties": False,
-        "properties": properties,
-    }
+    return schema

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.collect.limits import Limits
-from pipeline.collect.reference import TIME, accepted, errors, identifiers_schema, json_schema
+from pipeline.collect.reference import TIME, identifiers_schema, record_schema, taking
 from pipeline.domain.outcomes import KINDS
-from pipeline.domain.validate import NAME_CHARS_MAX
 from pipeline.topics import OUTCOMES
 
 _EXAMPLES: dict[str, dict[str, Any]] = {
@@ -72,26 +70,17 @@ _REJECTED = {
 
 def operation(limits: Limits, schemas: Path) -> dict[str, Any]:
     """The arguments of the route's decorator."""
-    return {
-        "status_code": 202,
-        "summary": "Send business results",
-        "description": _description(limits),
-        "response_description": "The broker has all accepted outcomes. The rejected ones are listed.",
-        "responses": {
-            202: {"content": {"application/json": accepted("outcomes", "outcome_id", _REJECTED)}},
-            **errors(
-                limits,
-                no_key="`no_key`: the ingest key was not sent.",
-                missing_scope="`missing_scope`: the key (the public one, for instance) may not send outcomes.",
-            ),
-        },
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _request(limits, schemas), "examples": _EXAMPLES}},
-            },
-        },
-    }
+    return taking(
+        limits,
+        ("outcomes", "outcome_id"),
+        outcome_schema(schemas),
+        _EXAMPLES,
+        _REJECTED,
+        ingest_only=True,
+        summary="Send business results",
+        description=_description(limits),
+        response_description="The broker has all accepted outcomes. The rejected ones are listed.",
+    )
 
 
 def _description(limits: Limits) -> str:
@@ -116,24 +105,10 @@ def _description(limits: Limits) -> str:
     )
 
 
-def _request(limits: Limits, schemas: Path) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["outcomes"],
-        "additionalProperties": False,
-        "properties": {"outcomes": {"type": "array", "maxItems": limits.events, "items": outcome_schema(schemas)}},
-    }
-
-
 def outcome_schema(schemas: Path) -> dict[str, Any]:
     """JSON Schema of one outcome."""
-    avro = json.loads((schemas / "avro" / f"{OUTCOMES.schema}.avsc").read_text())
-    fields = {f["name"]: f for f in avro["fields"] if f["name"] != "received_at"}
-    properties: dict[str, Any] = {
-        name: json_schema(f["type"]) | ({"description": f["doc"]} if "doc" in f else {}) for name, f in fields.items()
-    }
-    for name in ("outcome_id", "source"):
-        properties[name] |= {"minLength": 1, "maxLength": NAME_CHARS_MAX}
+    schema = record_schema(schemas, OUTCOMES.schema, ("outcome_id", "source"))
+    properties = schema["properties"]
     properties["kind"]["enum"] = list(KINDS)
     properties["currency"] = {
         "type": "string",
@@ -141,10 +116,5 @@ def outcome_schema(schemas: Path) -> dict[str, Any]:
         "description": "of the amount, which needs one; ISO 4217",
     }
     properties["identifiers"] = identifiers_schema("at least one; it is the customer's who has the strongest of these")
-    properties["occurred_at"] = TIME | {"description": fields["occurred_at"]["doc"]}
-    return {
-        "type": "object",
-        "required": [name for name, f in fields.items() if "default" not in f],
-        "additionalProperties": False,
-        "properties": properties,
-    }
+    properties["occurred_at"] = TIME | {"description": properties["occurred_at"]["description"]}
+    return schema
