@@ -27,13 +27,8 @@ SELECT
     r.figures['r2'] AS r2,
     r.figures['r2_low'] AS r2_low,
     r.figures['r2_high'] AS r2_high,
-    a.period_from AS period_from,
-    a.period_to AS period_to,
-    a.definition AS definition,
-    arrayStringConcat(a.caveats, ' ') AS caveats,
-    a.computed_at AS computed_at
-FROM analyses_newest AS a
-INNER JOIN (SELECT * FROM analysis_rows FINAL) AS r ON r.analysis_id = a.analysis_id AND r.computed_at = a.computed_at
+${analysis_made}
+${analysis_rows}
 WHERE a.kind = 'drivers'
 COMMENT 'What carries overall experience: each touchpoint''s, or dimension''s, share of what is explained, beside how well it does. The newest analysis.';
 
@@ -51,7 +46,7 @@ ALTER TABLE drivers
     COMMENT COLUMN performance 'mean of the people''s scores there, 0 to 100',
     COMMENT COLUMN performance_low 'lower end of its 95 % interval',
     COMMENT COLUMN performance_high 'upper end of its 95 % interval',
-    COMMENT COLUMN quadrant 'improve first, keep it up, leave as it is, look at later; unclear where the intervals reach into several',
+    COMMENT COLUMN quadrant 'improve first, keep it up, leave as it is, look at later; not clear where the intervals reach into several',
     COMMENT COLUMN n 'people with a score there',
     COMMENT COLUMN found 'whether the coefficient is more than chance, corrected for the number of drivers',
     COMMENT COLUMN coefficient 'points of overall experience that go with 10 points there, the others equal',

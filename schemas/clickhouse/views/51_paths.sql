@@ -28,8 +28,7 @@ SELECT
     a.period_to AS period_to,
     arrayStringConcat(a.caveats, ' ') AS caveats,
     a.computed_at AS computed_at
-FROM analyses_newest AS a
-INNER JOIN (SELECT * FROM analysis_rows FINAL) AS r ON r.analysis_id = a.analysis_id AND r.computed_at = a.computed_at
+${analysis_rows}
 WHERE a.kind = 'paths'
 COMMENT 'How people really go: paths through journeys, where they end, what is done twice, changes of channel; of at least 10 people each. The newest analysis.';
 

@@ -15,13 +15,8 @@ SELECT
     r.figures['p_corrected'] AS p_corrected,
     r.notes['verdict'] AS verdict,
     a.n AS people,
-    a.period_from AS period_from,
-    a.period_to AS period_to,
-    a.definition AS definition,
-    arrayStringConcat(a.caveats, ' ') AS caveats,
-    a.computed_at AS computed_at
-FROM analyses_newest AS a
-INNER JOIN (SELECT * FROM analysis_rows FINAL) AS r ON r.analysis_id = a.analysis_id AND r.computed_at = a.computed_at
+${analysis_made}
+${analysis_rows}
 WHERE a.kind = 'segments'
 COMMENT 'Whose experience differs from the others'', corrected for how many segments were looked at; none has fewer than 10 people. The newest analysis.';
 

@@ -31,13 +31,8 @@ SELECT
     r.figures['earlier_low'] AS earlier_low,
     r.figures['earlier_high'] AS earlier_high,
     r.notes['caveats'] AS beware,
-    a.period_from AS period_from,
-    a.period_to AS period_to,
-    a.definition AS definition,
-    arrayStringConcat(a.caveats, ' ') AS caveats,
-    a.computed_at AS computed_at
-FROM analyses_newest AS a
-INNER JOIN (SELECT * FROM analysis_rows FINAL) AS r ON r.analysis_id = a.analysis_id AND r.computed_at = a.computed_at
+${analysis_made}
+${analysis_rows}
 INNER JOIN changes_current AS c ON c.change_id = r.item AND c.touchpoint = r.notes['touchpoint'] AND toString(c.changed_on) = r.notes['changed_on']
 WHERE a.kind = 'changes'
 COMMENT 'What touchpoints did before and after something was changed there, beside others that were not changed. The newest analysis.';

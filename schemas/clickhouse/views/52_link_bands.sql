@@ -10,13 +10,8 @@ SELECT
     r.figures['mean'] AS mean,
     r.figures['mean_low'] AS mean_low,
     r.figures['mean_high'] AS mean_high,
-    a.period_from AS period_from,
-    a.period_to AS period_to,
-    a.definition AS definition,
-    arrayStringConcat(a.caveats, ' ') AS caveats,
-    a.computed_at AS computed_at
-FROM analyses_newest AS a
-INNER JOIN (SELECT * FROM analysis_rows FINAL) AS r ON r.analysis_id = a.analysis_id AND r.computed_at = a.computed_at
+${analysis_made}
+${analysis_rows}
 WHERE a.kind = 'link' AND r.notes['part'] = 'band'
 COMMENT 'Customers'' results by bands of the score they had before: the dose curve, with nothing held constant. The newest analysis.';
 

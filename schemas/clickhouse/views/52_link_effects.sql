@@ -21,13 +21,8 @@ SELECT
     toUInt64(ifNull(r.figures['control_n'], 0)) AS control_n,
     r.notes['control'] AS control_verdict,
     r.notes['reason'] AS reason,
-    a.period_from AS period_from,
-    a.period_to AS period_to,
-    a.definition AS definition,
-    arrayStringConcat(a.caveats, ' ') AS caveats,
-    a.computed_at AS computed_at
-FROM analyses_newest AS a
-INNER JOIN (SELECT * FROM analysis_rows FINAL) AS r ON r.analysis_id = a.analysis_id AND r.computed_at = a.computed_at
+${analysis_made}
+${analysis_rows}
 WHERE a.kind = 'link' AND r.notes['part'] = 'effect'
 COMMENT 'What experience up to a day has to do with customers'' results after it: association, not cause. The newest analysis.';
 
