@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import clickhouse_connect
 import pytest
+from clickhouse_connect.driver.client import Client
 
 from pipeline import keys
 from pipeline.keys import Keys
@@ -52,6 +54,15 @@ class Stack:
 
     settings: Settings
     keys: Keys
+
+    def reader(self) -> Client:
+        """A client of the user for reports."""
+        return clickhouse_connect.get_client(
+            dsn=self.settings.clickhouse,
+            username=self.keys.bi_user,
+            password=self.keys.bi_password,
+            database="throughline",
+        )
 
 
 @contextmanager

@@ -12,14 +12,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import clickhouse_connect
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from pipeline import cli
+from pipeline.clickhouse import connect
 from pipeline.store import rows
 from tests.conftest import Stack
+from tests.integration.conftest import Called
 from tests.integration.stored import asked, put, score
 
 from ..unit.store.records import entry
@@ -52,30 +53,18 @@ def month() -> Month:
 
 @pytest.fixture
 def client(stack: Stack) -> Iterator[Client]:
-    with clickhouse_connect.get_client(
-        dsn=stack.settings.clickhouse,
-        username=stack.keys.clickhouse_user,
-        password=stack.keys.clickhouse_password,
-        database="throughline",
-    ) as made:
+    with connect(stack.settings, stack.keys, "throughline") as made:
         yield made
 
 
 @pytest.fixture
-def analyse(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def analyse(throughline: Called) -> Any:
     """Calls the command; gives its status and what it printed."""
-    for name, value in stack.settings.environment().items():
-        if name.startswith("THROUGHLINE_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setenv("THROUGHLINE_CLICKHOUSE_URL", stack.settings.clickhouse)
-    monkeypatch.setenv("COLUMNS", "240")
 
     def call(*arguments: str) -> tuple[int, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["analyse", *arguments])
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out + printed.err
+        status, printed = throughline("analyse", *arguments)
+        assert status is not None, "it says by its status what came of it"
+        return status, printed
 
     return call
 

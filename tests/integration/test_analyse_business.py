@@ -11,7 +11,6 @@ from typing import Any
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
-import clickhouse_connect
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -20,6 +19,7 @@ from pipeline import catalogue
 from pipeline.analyse import main as analyse
 from pipeline.analyse.before_after import Changed, Evidence, How, compared
 from pipeline.analyse.linking import OUTCOMES, Customers, links
+from pipeline.clickhouse import connect
 from pipeline.settings import Settings
 from tests.conftest import Stack
 
@@ -31,13 +31,7 @@ N = 300
 
 @pytest.fixture(scope="module")
 def client(stack: Stack) -> Iterator[Client]:
-    with clickhouse_connect.get_client(
-        dsn=stack.settings.clickhouse,
-        username=stack.keys.clickhouse_user,
-        password=stack.keys.clickhouse_password,
-        database=stack.settings.clickhouse_database,
-        autogenerate_session_id=False,
-    ) as made:
+    with connect(stack.settings, stack.keys, stack.settings.clickhouse_database) as made:
         yield made
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from pipeline import cli
+from pipeline.clickhouse import connect
 from tests import reported
 from tests.conftest import Stack
+from tests.integration.conftest import Called
 
 from .stored import asked
 from .views import test_paths as planted
@@ -25,35 +25,19 @@ Call = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def client(stack: Stack) -> Iterator[Client]:
-    with clickhouse_connect.get_client(
-        dsn=stack.settings.clickhouse,
-        username=stack.keys.clickhouse_user,
-        password=stack.keys.clickhouse_password,
-        database="throughline",
-    ) as made:
+    with connect(stack.settings, stack.keys, "throughline") as made:
         did = [each._replace(who=each.who.replace(":", ":paths-")) for each in planted.planted()]
         planted.store(made, did, BEGAN)
         yield made
 
 
 @pytest.fixture
-def call(stack: Stack, client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(throughline: Called, client: Client) -> Call:
     """Calls a command; gives its status and what it printed."""
-    for name, value in stack.settings.environment().items():
-        if name.startswith("THROUGHLINE_"):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setenv("THROUGHLINE_CLICKHOUSE_URL", stack.settings.clickhouse)
-    monkeypatch.setenv("COLUMNS", "240")
 
     def called(*arguments: str) -> tuple[int, str]:
-        capsys.readouterr()
-        status = 0
-        try:
-            cli.main(list(arguments))
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        printed = capsys.readouterr()
-        return status, printed.out + printed.err
+        status, printed = throughline(*arguments)
+        return status or 0, printed
 
     return called
 

@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import clickhouse_connect
 import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from pipeline.clickhouse import connect
 from pipeline.local.clickhouse_reader import granted
 from pipeline.settings import REPO
 from tests import views_page
@@ -32,22 +32,8 @@ def http(stack: Stack) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def owner(stack: Stack) -> Iterator[Client]:
-    with clickhouse_connect.get_client(
-        dsn=stack.settings.clickhouse,
-        username=stack.keys.clickhouse_user,
-        password=stack.keys.clickhouse_password,
-        database="throughline",
-    ) as made:
+    with connect(stack.settings, stack.keys, "throughline") as made:
         yield made
-
-
-def connected(stack: Stack) -> Client:
-    return clickhouse_connect.get_client(
-        dsn=stack.settings.clickhouse,
-        username=stack.keys.bi_user,
-        password=stack.keys.bi_password,
-        database="throughline",
-    )
 
 
 def ask(http: httpx.Client, sql: str | bytes, **parameters: str) -> httpx.Response:
@@ -77,7 +63,7 @@ class TestWhatItMay:
         assert answer.status_code == 200, answer.text
 
     def test_clickhouses_own_client_and_its_dialect_work(self, stack: Stack) -> None:
-        with connected(stack) as client:
+        with stack.reader() as client:
             rows = client.query("SELECT touchpoint, name FROM touchpoints WHERE visible = {seen:UInt8}", {"seen": 1})
             assert rows.row_count > 5
             assert client.query("SELECT '\t\\n\\'ü' AS t").first_row == ("\t\n'ü",)
@@ -290,7 +276,7 @@ class TestWhatItMayNot:
             assert code_of(httpx.post(url, auth=auth, content="SELECT 1")) == 516
 
     def test_clients_see_why(self, stack: Stack) -> None:
-        with connected(stack) as client, pytest.raises(DatabaseError, match="may not read `interactions`"):
+        with stack.reader() as client, pytest.raises(DatabaseError, match="may not read `interactions`"):
             client.query("SELECT * FROM interactions")
 
     def test_all_is_as_it_was(self, owner: Client) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import clickhouse_connect
 import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
@@ -76,12 +75,7 @@ def analysed(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def reader(stack: Stack, analysed: None) -> Iterator[Client]:
-    with clickhouse_connect.get_client(
-        dsn=stack.settings.clickhouse,
-        username=stack.keys.bi_user,
-        password=stack.keys.bi_password,
-        database="throughline",
-    ) as made:
+    with stack.reader() as made:
         yield made
 
 
