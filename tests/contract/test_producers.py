@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from pipeline.wire import Codec
 from tests.collecting import KEYS, FakeBroker, FakeProducer, event, until
 
 PATIENCE_S = 2.5
+STOPPED_S_MAX = 10.0
 SOON_S = 1.0  # what is answered at once takes no longer, on a busy machine too
 BACK_S = 30.0  # for a restarted broker to take records again
 MANY = 10_000_000
@@ -239,6 +241,11 @@ class KafkaWorld:
 
     def leave(self) -> None:
         self._child.process.send_signal(signal.SIGSTOP)
+        # Its threads run on until each has taken the signal: what is written meanwhile is written.
+        deadline = time.monotonic() + STOPPED_S_MAX
+        while os.waitid(os.P_PID, self._child.process.pid, os.WSTOPPED | os.WNOHANG) is None:
+            assert time.monotonic() < deadline, "the broker does not freeze"
+            time.sleep(0.01)
 
     def come_back(self) -> None:
         self._child.process.send_signal(signal.SIGCONT)
