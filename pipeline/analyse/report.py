@@ -52,7 +52,7 @@ def run(settings: Settings, asked: Asked) -> str:
     with source.connected(settings) as client:
         made = reporting.report(found(client, known, asked, datetime.now(UTC).astimezone(zone).date()))
     asked.html.write_text(html(made), encoding="utf-8")
-    silent = [part.title for part in made.parts if part.missing]
+    silent = [part.title for part in made.parts if part.missing and not part.lines]
     return f"{asked.html}" + (f"; nothing to say under: {', '.join(silent)}" if silent else "")
 
 
