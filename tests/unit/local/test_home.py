@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +84,11 @@ def test_leftovers_are_ended_but_nobody_elses_processes(tmp_path: Path, monkeypa
         for home in (tmp_path, tmp_path / "another")
     )
     try:
+        for process in (ours, other):  # what a process was started with is to be read a moment after it has started
+            ends_at = time.monotonic() + 5
+            while b"THROUGHLINE_HOME" not in Path(f"/proc/{process.pid}/environ").read_bytes():
+                assert time.monotonic() < ends_at
+                time.sleep(0.01)
         running(1, ProcessRow("a", ours.pid, [], 0, 0.0), ProcessRow("b", other.pid, [], 0, 0.0)).write(tmp_path)
         assert end_leftovers(tmp_path) == 1
         assert ours.wait(5) == -9
