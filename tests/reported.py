@@ -46,6 +46,8 @@ def drivers() -> Result:
                 "performance_high": doing + 2.4,
                 "r2_low": 0.41,
                 "r2_high": 0.47,
+                "importance_line": 1 / len(told),
+                "performance_line": 66.0,
             },
             {"quadrant": quadrant, "found": found},
         )

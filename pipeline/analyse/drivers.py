@@ -11,7 +11,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from pipeline import catalogue
-from pipeline.analyse import driving, importance, quadrants, reading, shown, source, warned
+from pipeline.analyse import driving, importance, quadrants, quadrants_drawn, reading, shown, source, warned
 from pipeline.analyse.driving import CASES_MIN, Interval, Sampling, Study
 from pipeline.analyse.reading import RECOMMENDATION, SCORE, Outcome, Table
 from pipeline.analyse.result import OF, Result, Row
@@ -145,7 +145,7 @@ def rows(drivers: Sequence[str], names: Mapping[str, str], found: Study) -> tupl
 
 def svg(result: Result) -> str:
     """Importance against performance."""
-    return quadrants.svg(result)
+    return quadrants_drawn.svg(result)
 
 
 class Look:

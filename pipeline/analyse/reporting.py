@@ -8,18 +8,18 @@ words are those of association, but where a change was compared with what was no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
-from pipeline.analyse import paths_drawn, worded
+from pipeline.analyse import paths_drawn, quadrants_drawn, worded
 from pipeline.analyse.paths_drawn import Picture
 from pipeline.analyse.paths_found import ELSE, UNSAID
+from pipeline.analyse.quadrants import FIRST
 from pipeline.analyse.result import Result, Row
 from pipeline.domain.catalogue import Catalogue
 from pipeline.serve import said
 
-FIRST = "improve first"  # the quadrant of a driver that carries much and does badly
 ACTIONS_MAX, BARS_MAX, LINES_MAX, WAYS_MAX = 6, 12, 8, 3
 
 
@@ -80,6 +80,7 @@ class Part:
     axis: str = ""  # what the bars are of
     lines: Sequence[Line] = ()
     pictures: Sequence[Picture] = ()
+    plane: quadrants_drawn.Picture | None = None
     beware: Sequence[str] = ()
     missing: str = ""  # why there is nothing
     made: str = ""  # of what it is made
@@ -189,15 +190,16 @@ def _drivers(found: Found) -> Part:
             "person; the rest lies in what is not here. The longer a bar, the more of it goes with this one."
         )
     bars = []
-    for row in result.rows[:BARS_MAX]:
+    for n, row in enumerate(result.rows[:BARS_MAX], 1):
         chance = ["may be chance"] if row.notes.get("found") == "no" else []
         doing = f"does {worded.between(row, 'performance', said.score)} of 100"
         detail = [doing, f"n {worded.count(row, 'n')}", *chance, row.notes.get("quadrant", "")]
-        bars.append(
-            _bar(row, "share", top, said.percent, detail, "first" if row.notes.get("quadrant") == FIRST else "")
-        )
+        kind = "first" if row.notes.get("quadrant") == FIRST else ""
+        bar = _bar(row, "share", top, said.percent, detail, kind)
+        bars.append(replace(bar, label=f"{n}. {bar.label}"))
     axis = f"Share of what is explained, 0 to {said.percent(top)}; the thin line is where it lies with 95 %"
-    return Part("drivers", title, lead, bars, axis, beware=result.caveats, made=made_of(result))
+    plane = quadrants_drawn.picture(result, BARS_MAX) if result.rows else None
+    return Part("drivers", title, lead, bars, axis, plane=plane, beware=result.caveats, made=made_of(result))
 
 
 def _hurts(found: Found) -> Part:

@@ -30,6 +30,11 @@ VERSION = 1
 OVERALL = "overall"
 KNOWN, CHANNELS = "known", "channels"
 NAMES = {KNOWN: "Known by name", CHANNELS: "Channels"}
+#: What an interaction has and people do not, → what does it instead.
+FIELDS = {
+    "channel": f"people are told apart by the channels they come by together: --by {CHANNELS}",
+    "touchpoint": "whoever was there is no segment of people; `throughline analyse drivers` compares touchpoints",
+}
 TRAITS_MAX = 20
 GROUPS_MAX = 1_000
 VALUES_MAX = 100  # of one trait and person
@@ -96,6 +101,8 @@ def traits(known: Catalogue, wanted: Sequence[str]) -> tuple[str, ...]:
     if len(by) > TRAITS_MAX:
         raise CannotAnalyse(f"{len(by)} traits are too many at once: {TRAITS_MAX} at most")
     for each in by:
+        if each in FIELDS:
+            raise CannotAnalyse(f"--by {each}: {FIELDS[each]}")
         if each in known.policy.texts:
             raise CannotAnalyse(f"--by {each}: it holds what people wrote, and an analysis shows no words of anybody")
         if each in known.policy.staff:

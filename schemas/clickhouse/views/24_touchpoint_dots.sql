@@ -29,12 +29,12 @@ SELECT
     d.high AS high,
     if(d.band_low = d.band_high AND d.band_low != '', d.band_low, 'grey') AS dot,
     multiIf(
-        d.n = 0, concat('no evidence', if(d.measure = 'score', '', concat(' of ', d.measure)), ' in the last ', d.long_),
+        d.n = 0, concat('no evidence', if(d.measure = 'score', '', concat(' of ', d.said)), ' in the last ', d.long_),
         d.band_low = '' AND d.kinds > 1,
             concat('no dimension has more than ', d.pieces, ' in the last ', d.long_, ', and ', d.least_, ' are needed'),
         d.band_low = '', concat(d.pieces, ' in the last ', d.long_, ', and ', d.least_, ' are needed'),
         concat(
-            d.measure, ' ', d.value_, ' from ', d.pieces, ', ',
+            d.said, ' ', d.value_, ' from ', d.pieces, ', ',
             if(d.band_low = d.band_high, concat('between ', d.low_, ' and ', d.high_, ' (95 %): ', d.rule),
                concat('but it may be anything between ', d.low_, ' and ', d.high_, ' (95 %), ',
                       if('red' IN (d.band_low, d.band_high) AND 'green' IN (d.band_low, d.band_high), 'from red to green',
@@ -49,7 +49,7 @@ FROM
     SELECT
         t.touchpoint AS touchpoint, t.name AS name, t.owner AS owner, t.deputy AS deputy, t.layer AS layer, t.measure AS measure,
         t.when_red AS when_red, t.since AS since,
-        t.measure = 'score' AS scored,
+        replaceAll(t.measure, '_', ' ') AS said, t.measure = 'score' AS scored,
         if(t.green > t.yellow, 1, -1) AS sign,  -- of what is better
         toUInt8(least(greatest(2 - floor(log10(abs(t.green - t.yellow))), 0), 6)) AS places,
         coalesce(if(scored, s.n, o.n), 0) AS n,

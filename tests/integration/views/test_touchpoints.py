@@ -185,7 +185,7 @@ def test_a_dot_says_why_in_words(
 
 
 def test_what_is_behind_the_line_of_visibility_gets_its_dot_from_observations(client: Client) -> None:
-    assert dot(client, "shift_planning")["reason"] == "no evidence of agents_missing in the last 24 hours"
+    assert dot(client, "shift_planning")["reason"] == "no evidence of agents missing in the last 24 hours"
     observe(client, "shift_planning", "agents_missing", 0, 1)
     observe(client, "shift_planning", "agents_missing", 50, ago_s=26 * 3600)  # too long ago
     observe(client, "shift_planning", "mood", 50, 50, 50)  # something else

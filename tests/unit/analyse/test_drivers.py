@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from pipeline.analyse import drivers, driving, quadrants, warned
+from pipeline.analyse import drivers, driving, quadrants, quadrants_drawn, warned
 from pipeline.analyse.driving import Sampling
 from pipeline.analyse.reading import Outcome, Table
 from pipeline.analyse.resampling import Array
@@ -146,7 +146,7 @@ def test_a_quadrant_is_said_where_the_box_is_in_one() -> None:
 
 
 def test_the_picture_says_itself_in_words_and_holds_no_markup_of_others() -> None:
-    drawn = quadrants.svg(result(world(2_000, [0.2, 0.8, 0.3], seed=1)))
+    drawn = quadrants_drawn.svg(result(world(2_000, [0.2, 0.8, 0.3], seed=1)))
     root = ET.fromstring(drawn)
     space = "{http://www.w3.org/2000/svg}"
     assert root.get("role") == "img"
@@ -161,7 +161,7 @@ def test_the_picture_says_itself_in_words_and_holds_no_markup_of_others() -> Non
 
 @pytest.mark.parametrize("values", [(62.1, 62.4), (0.0, 100.0), (55.0, 71.0), (0.0, 0.07), (99.99, 100.0)])
 def test_an_axis_holds_its_values_between_round_numbers(values: tuple[float, float]) -> None:
-    axis = quadrants._axis(values, 0, 500, (0, 100))
+    axis = quadrants_drawn._axis(values, 0, 500, (0, 100))
     assert axis.low - 1e-9 <= values[0] < values[1] <= axis.high + 1e-9
     assert 2 <= len(axis.ticks()) <= 9
     assert axis.at(axis.low) == 0

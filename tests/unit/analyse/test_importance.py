@@ -26,6 +26,17 @@ SWISS = np.array(
     ]
 )
 
+#: Of 32 cars in 1974: miles per gallon; cylinders, displacement, horsepower, weight.
+CARS = np.array(
+    [
+        [1, -0.8521620, -0.8475514, -0.7761684, -0.8676594],
+        [-0.8521620, 1, 0.9020329, 0.8324475, 0.7824958],
+        [-0.8475514, 0.9020329, 1, 0.7909486, 0.8879799],
+        [-0.7761684, 0.8324475, 0.7909486, 1, 0.6587479],
+        [-0.8676594, 0.7824958, 0.8879799, 0.6587479, 1],
+    ]
+)
+
 
 def r2(of: Array, drivers: tuple[int, ...]) -> float:
     """Of some drivers, 1, 2, …"""
@@ -49,6 +60,12 @@ def test_the_swiss_example_is_what_relaimpo_publishes() -> None:
     assert importance.explained(SWISS) == pytest.approx(0.7067, abs=5e-5)
     published = [0.05709122, 0.17117303, 0.26013468, 0.10557015, 0.11276592]
     assert importance.lmg(SWISS) == pytest.approx(published, abs=5e-8)
+
+
+def test_relative_weights_are_what_rwa_publishes() -> None:
+    """Its article on regression methods: rwa_multiregress(mtcars, "mpg", c("cyl", "disp", "hp", "wt"))."""
+    published = [0.2096904, 0.1883043, 0.1799590, 0.2706812]
+    assert importance.relative_weights(CARS) == pytest.approx(published, abs=1e-6)
 
 
 @pytest.mark.parametrize(("a", "b", "r"), [(0.5, 0.3, 0.0), (0.5, 0.3, 0.6), (0.5, -0.2, 0.4), (0.7, 0.7, 0.9)])

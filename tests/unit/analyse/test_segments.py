@@ -25,6 +25,8 @@ def test_without_a_wish_it_is_the_catalogues_segments() -> None:
         (["comment"], "what people wrote"),
         (["agent"], "who works here"),
         ([f"trait_{n}" for n in range(21)], "20 at most"),
+        (["channel"], "--by channels"),
+        (["touchpoint"], "analyse drivers"),
     ],
 )
 def test_words_of_people_who_works_here_and_too_many_are_refused(by: list[str], says: str) -> None:
