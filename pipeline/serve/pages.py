@@ -23,9 +23,10 @@ from pipeline.serve.why import why
 from pipeline.templating import environment
 
 HERE = Path(__file__).parent
-#: Of the timeline on the card, somewhat more than a screen holds; what is older comes when asked for. Each costs the
-#: browser layout and paint before anything is seen, and the server with every change.
-ENTRIES = 25
+#: Of the timeline on the card, somewhat more than a screen holds; what is older comes when somebody gets there. Each
+#: costs the browser layout and paint before anything is seen, and the server with every change.
+ENTRIES = 12
+FRAMED_ENTRIES = 25  # a card in a frame has no further pages
 #: What an entry's markup depends on, beside the day and the reader's zone.
 _MADE_OF = ("identifier", "source", "event_id", "occurred_at", "channel", "type", "touchpoint", "summary")
 Entries = dict[tuple[object, ...], str]
@@ -62,7 +63,7 @@ class Pages:
         if answer["match"] == "one" and not about.verified:
             seen = glance(answer, about.identifier, names, at_ms, about.call)
             return self.render("card_unverified.html", card=seen, about=about)
-        shown = answer["timeline"][:ENTRIES]
+        shown = answer["timeline"][: FRAMED_ENTRIES if about.token else ENTRIES]
         older = about.older_path(view.cursor(view.entry_position(shown[-1]))) if shown else None
         shown_days = self._days(shown, names, {} if kept is None else kept)
         made = card(answer, about.identifier, names, at_ms, about.call, shown_days)

@@ -25,6 +25,7 @@ function address(last) {
 
 function showCard({ html }) {
   const fresh = swap(card, html);
+  awaitOlder();
   document.getElementById("notice")?.remove();
   const entry = fresh.find((each) => each.classList.contains("entry"));
   if (entry) news.textContent = `New: ${entry.querySelector(".summary").textContent}`;
@@ -62,6 +63,22 @@ function markOpen() {
       : decodeURIComponent(link.pathname) === decodeURIComponent(location.pathname);
     if (same) link.setAttribute("aria-current", "page");
   }
+}
+
+/** Whoever scrolls to the end of the timeline is shown how it goes on, a page each time they get there. */
+const ends = new IntersectionObserver((seen) => {
+  for (const each of seen) if (each.isIntersecting) each.target.click();
+});
+let end = null;
+let scrolled = false;
+
+function awaitOlder() {
+  if (!scrolled) return;
+  const link = card.querySelector("[data-more]");
+  if (link === end) return;
+  if (end) ends.unobserve(end);
+  if (link) ends.observe(link);
+  end = link;
 }
 
 async function older(event) {
@@ -114,6 +131,10 @@ listen(document.getElementById("q"), calls, main);
 verifies();
 card.addEventListener("click", older);
 card.addEventListener("toggle", explain, true); // it does not bubble
+addEventListener("scroll", () => {
+  scrolled = true;
+  awaitOlder();
+}, { once: true, passive: true });
 painted(() => follow(address, "/desk", {
   card: showCard,
   calls: showCalls,
