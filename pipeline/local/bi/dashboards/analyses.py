@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.local.bi import datasets_analyses as d
-from pipeline.local.bi.charts import BAD, Dashboard, bars, groups, rows
+from pipeline.local.bi.charts import BAD, Dashboard, bars, choice, groups, rows
 
 _SHARE = ("share", "share_low", "share_high")
 
@@ -145,4 +145,5 @@ DRIVERS = Dashboard(
             ),
         ),
     ),
+    (choice(d.PATHS, "journey"), choice(d.SEGMENTS, "trait"), choice(d.DRIVERS, "quadrant")),
 )
