@@ -2,8 +2,9 @@
 
 Rules
 - A person is counted once in a journey: with the first run through it that began in the period. A run is all that they
-  did at its touchpoints without a pause (`--pause-hours`), and is over when it came to a last step or the pause has
-  passed; who was still on it when the period ended is in no figure of it, and counted apart.
+  did at its touchpoints without a pause (`--pause-hours`), within the same time from its beginning for everybody
+  (`--within-days`). Who began too late to be followed for so long is in no figure of it, and counted apart: so who came
+  to the end and who did not are counted over the same days, however long each took.
 - Everything is counted in ClickHouse, in one statement (`paths_sql`), whose an interaction is and who refuses analysis
   is said by `interactions_by_person`.
 - What a contact costs is what the catalogue says (`contact_costs` of business.yaml), beside the time that somebody
@@ -20,13 +21,13 @@ from pathlib import Path
 
 from pipeline import catalogue
 from pipeline.analyse import PEOPLE_MIN, paths_drawn, paths_found, paths_plan, paths_sql, shown, source
-from pipeline.analyse.paths_plan import HOUR_MS, How, Plan
+from pipeline.analyse.paths_plan import DAY_MS, HOUR_MS, How, Plan
 from pipeline.analyse.result import Result, Row
 from pipeline.domain.catalogue_files import ContactCosts
 from pipeline.serve import said
 from pipeline.settings import Settings
 
-KIND, VERSION = "paths", 1
+KIND, VERSION = "paths", 2
 SUMMARY = "how people really go: frequent paths, where they end, what is done twice, changes of channel, the design"
 HOURS_MAX = 24 * 365
 PARTS = {
@@ -77,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a pause that ends a run through a journey (%(default)s)",
     )
     parser.add_argument(
+        "--within-days",
+        type=_number,
+        default=How().within_ms // DAY_MS,
+        metavar="DAYS",
+        help="how long a run is followed from its beginning (%(default)s)",
+    )
+    parser.add_argument(
         "--soon-minutes",
         type=_number,
         default=How().soon_ms // 60_000,
@@ -90,7 +98,11 @@ def run(settings: Settings, options: argparse.Namespace) -> Result:
     """See Analysis."""
     known = catalogue.load(settings.catalogue_folder)
     period = source.period(settings, options, datetime.fromtimestamp(time.time(), UTC))
-    how = How(pause_ms=options.pause_hours * HOUR_MS, soon_ms=options.soon_minutes * 60_000)
+    how = How(
+        pause_ms=options.pause_hours * HOUR_MS,
+        within_ms=options.within_days * DAY_MS,
+        soon_ms=options.soon_minutes * 60_000,
+    )
     planned = paths_plan.plan(known, *period.bounds_ms, how)
     with source.connected(settings, answer_s=paths_sql.ANSWER_S_MAX) as client:
         definition = source.definition(client)
@@ -111,13 +123,13 @@ def result(
     """What was counted, as a result. `made_of`: the period, and the definition of the scores. Pure."""
     period, definition = made_of
     people, rows = paths_found.people(of), tuple(paths_found.rows(of, planned, costs))
-    still = paths_found.still_on(of, planned)
+    late = paths_found.late(of, planned)
     refused = ""
     if not rows:
-        on = f" {_still(still)}" if still else ""
+        began = f" {_late(late, how)}" if late else ""
         who = f"{people:,} did anything" if people else f"fewer than {PEOPLE_MIN} did anything"
-        refused = f"nothing in the period was done by {PEOPLE_MIN} people or more: {who}.{on}"
-        refused += " Choose a longer period" + (", or a shorter --pause-hours." if still else ".")
+        refused = f"nothing in the period was done by {PEOPLE_MIN} people or more: {who}.{began}"
+        refused += " Choose a longer period" + (", or a shorter --within-days." if late else ".")
     return Result(
         kind=KIND,
         version=VERSION,
@@ -126,8 +138,12 @@ def result(
         period_to=period.until,
         n=people,
         seed=0,  # nothing is drawn at random
-        parameters={"pause_h": f"{how.pause_ms // HOUR_MS}", "soon_min": f"{how.soon_ms // 60_000}"},
-        caveats=() if refused else _caveats(how, still, costs),
+        parameters={
+            "pause_h": f"{how.pause_ms // HOUR_MS}",
+            "within_d": f"{how.within_ms // DAY_MS}",
+            "soon_min": f"{how.soon_ms // 60_000}",
+        },
+        caveats=() if refused else _caveats(how, late, costs),
         refused=refused,
         rows=rows,
     )
@@ -138,21 +154,23 @@ def svg(found: Result) -> str:
     return paths_drawn.svg(found)
 
 
-def _caveats(how: How, still: dict[str, int], costs: ContactCosts | None) -> tuple[str, ...]:
-    pause = said.duration(how.pause_ms / 1000)
+def _caveats(how: How, late: dict[str, int], costs: ContactCosts | None) -> tuple[str, ...]:
+    pause, within = said.duration(how.pause_ms / 1000), said.duration(how.within_ms / 1000)
     spent = "the catalogue's cost per contact" if costs else "time alone: the catalogue says no cost per contact"
     return (
         f"Each person counts once in a journey: the first run that began in the period. A pause of {pause} ends it.",
-        *([_still(still)] if still else []),
+        f"Everybody's is followed for {within} from its beginning: who comes to the end later did not come to it.",
+        *([_late(late, how)] if late else []),
         "A touchpoint of several journeys counts in each: a search may have been for another reason.",
         "Whoever searched and then called may have called anyway: a change of channel is no proof of a failure.",
         f"Contacts soon after are shown with {spent}; paths of fewer than {PEOPLE_MIN} people are not shown.",
     )
 
 
-def _still(still: dict[str, int]) -> str:
-    on = ", ".join(f"{people:,} on “{name}”" for name, people in still.items())
-    return f"Still under way when the period ended, and in no figure of the journey: {on}."
+def _late(late: dict[str, int], how: How) -> str:
+    on = ", ".join(f"{people:,} on “{name}”" for name, people in late.items())
+    within = said.duration(how.within_ms / 1000)
+    return f"Began less than {within} before the period ended, and in no figure of the journey: {on}."
 
 
 def _number(text: str) -> int:

@@ -36,7 +36,9 @@ on_journeys AS
     FROM people
     ARRAY JOIN {journeys:Array(UInt16)} AS journey
 ),
--- The first run through a journey that began in the period: until a pause, or to the end of what is known.
+-- The first run through a journey that began in the period: until a pause, and for as long as each is followed. By when it
+-- began alone is decided whether it counts: a choice by its end, or by what is known of it, prefers who was quick, or came to
+-- the end. So everybody has had the same time, and nobody's outcome is open.
 runs AS
 (
     SELECT
@@ -44,8 +46,11 @@ runs AS
         everything,
         arrayMap((gap, n) -> n = 1 OR gap > {pause:Int64}, arrayDifference(visits.1), arrayEnumerate(visits)) AS begins,
         arrayFirstIndex((x, begin) -> begin AND x.1 >= {since:Int64}, visits, begins) AS first,
-        arrayFirstIndex((begin, n) -> begin AND n > first, begins, arrayEnumerate(begins)) AS next,
-        if(first = 0, [], arraySlice(visits, first, if(next = 0, length(visits) + 1, next) - first)) AS run
+        visits.1[first] AS began,
+        arrayFirstIndex((x, begin, n) -> n > first AND (begin OR x.1 >= began + {within:Int64}),
+            visits, begins, arrayEnumerate(visits)) AS next,
+        if(first = 0, [], arraySlice(visits, first, if(next = 0, length(visits) + 1, next) - first)) AS run,
+        began + {within:Int64} > {until:Int64} AS late
     FROM on_journeys
 ),
 -- Its steps. Who stays at a touchpoint is there once; `following` says to which steps a kind of touchpoint leads from a step.
@@ -55,6 +60,7 @@ steps AS
         journey,
         everything,
         run,
+        late,
         arrayDifference(run.1) AS apart,
         arrayMap(x -> {local:Array(UInt8)}[journey * {touchpoints_n:UInt32} + x.2], run) AS kinds,
         arrayFilter((x, place, before) -> place != before OR x.2,
@@ -66,8 +72,7 @@ steps AS
         arrayCompact(taken) AS path,
         arrayPopBack(arrayPushFront(path, 0)) AS whence,
         has({ends:Array(Tuple(UInt16, UInt8))}, (journey, path[-1])) AS completed,
-        arrayAll((a, b) -> has({edges:Array(Tuple(UInt16, UInt8, UInt8))}, (journey, a, b)), whence, path) AS kept,
-        completed OR run[-1].1 + {pause:Int64} < {until:Int64} AS over
+        arrayAll((a, b) -> has({edges:Array(Tuple(UInt16, UInt8, UInt8))}, (journey, a, b)), whence, path) AS kept
     FROM runs
 ),
 -- Who changes the channel within the window has switched; the first contact in the new channel is what it was about.
@@ -99,7 +104,7 @@ facts AS
     SELECT
         CAST(arrayMap(key -> (key, 0, -1), multiIf(
             empty(run), [],
-            NOT over, [[$OPEN, journey]],
+            late, [[$LATE, journey]],
             arrayConcat(
                 [
                     arrayConcat([$PATH, journey], arraySlice(path, 1, $PATH_STEPS_MAX), if(length(path) > $PATH_STEPS_MAX, [$GOES_ON], [])),

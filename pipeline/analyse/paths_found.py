@@ -57,9 +57,9 @@ def rows(of: Counts, plan: Plan, costs: ContactCosts | None = None) -> list[Row]
     return [*found, *_switches(of, plan), *_contacts(of, plan, costs), *_windows(of, plan)]
 
 
-def still_on(of: Counts, plan: Plan) -> dict[str, int]:
-    """Journey's name → people whose run was not over, where they are enough to be told."""
-    found = {journey.name: of.get((Fact.OPEN, n), NOBODY).people for n, journey in enumerate(plan.journeys, 1)}
+def late(of: Counts, plan: Plan) -> dict[str, int]:
+    """Journey's name → people who began it too late to be followed, where they are enough to be told."""
+    found = {journey.name: of.get((Fact.LATE, n), NOBODY).people for n, journey in enumerate(plan.journeys, 1)}
     return {name: people for name, people in found.items() if people >= PEOPLE_MIN}
 
 

@@ -18,6 +18,7 @@ from pipeline.domain.catalogue import Catalogue, Journey
 from pipeline.domain.interaction import CHANNELS
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 #: Types with which somebody says something, and is nowhere.
 SAID = ("profile_updated", "consent_changed")
@@ -25,9 +26,10 @@ SAID = ("profile_updated", "consent_changed")
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """Which pauses tell things apart, ms."""
+    """Which times tell things apart, ms."""
 
     pause_ms: int = 168 * HOUR_MS  # it ends a run through a journey
+    within_ms: int = 14 * DAY_MS  # a run is followed for so long from its beginning
     stay_ms: int = HOUR_MS  # after it who comes to the same touchpoint comes again
     window_ms: int = 24 * HOUR_MS  # between touchpoints, and channels, that follow each other
     soon_ms: int = HOUR_MS  # a switch within it was made soon
@@ -112,7 +114,8 @@ def ends_of(journey: Journey) -> list[int]:
 
 def _bounds(since_ms: int, until_ms: int, how: How) -> dict[str, Any]:
     found: dict[str, Any] = {"since": since_ms, "until": until_ms, "few": PEOPLE_MIN, "said": list(SAID)}
-    found |= {"pause": how.pause_ms, "stay": how.stay_ms, "window": how.window_ms, "soon": how.soon_ms}
+    found |= {"pause": how.pause_ms, "within": how.within_ms, "stay": how.stay_ms}
+    found |= {"window": how.window_ms, "soon": how.soon_ms}
     return {**found, "put_together": [int(each) for each in PUT_TOGETHER]}
 
 

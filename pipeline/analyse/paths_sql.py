@@ -35,7 +35,7 @@ LIMITS = {
 class Fact(IntEnum):
     """The first number of a key, and what follows it."""
 
-    OPEN = 1  # journey: on it when the period ended
+    LATE = 1  # journey: began it too late to be followed
     PATH = 2  # journey, steps in their order
     AT = 3  # journey, step
     AGAIN = 4  # journey, step: came there again

@@ -35,7 +35,9 @@ from ..stored import asked, identity, put
 from .conftest import SHOP, empty
 
 MINUTE, DAY = 60_000, 86_400_000
-SMALL = How(pause_ms=300 * MINUTE, stay_ms=10 * MINUTE, window_ms=60 * MINUTE, soon_ms=10 * MINUTE)
+SMALL = How(
+    pause_ms=300 * MINUTE, within_ms=400 * MINUTE, stay_ms=10 * MINUTE, window_ms=60 * MINUTE, soon_ms=10 * MINUTE
+)
 
 
 class Did(NamedTuple):
@@ -174,13 +176,14 @@ def on_journeys(events: Sequence[Event], plan: Plan) -> Iterator[tuple[tuple[int
         run = next((each for each in runs if each[0].at >= bound["since"]), None)
         if run is None:
             continue
+        if run[0].at + bound["within"] > bound["until"]:
+            yield (Fact.LATE, number), -1
+            continue
+        run = [each for each in run if each.at < run[0].at + bound["within"]]
         taken = steps(journey, run, of, bound["stay"])
         ids = [step.id for step in journey.steps]
         way = compact([ids.index(each) + 1 for each in taken])
         completed = not any(start == taken[-1] for start, _ in journey.edges)
-        if not completed and run[-1].at + bound["pause"] >= bound["until"]:
-            yield (Fact.OPEN, number), -1
-            continue
         begins = {
             step.id for n, step in enumerate(journey.steps) if not n or all(to != step.id for _, to in journey.edges)
         }
@@ -229,7 +232,11 @@ places_met = st.sampled_from(
 deeds = st.builds(
     Did,
     persons,
-    st.one_of(st.integers(0, 1_500), st.integers(400, 520), st.sampled_from([400, 410, 411, 460, 461, 700, 701])),
+    st.one_of(
+        st.integers(0, 1_500),
+        st.integers(400, 520),
+        st.sampled_from([400, 410, 411, 460, 461, 700, 701, 799, 800, 801]),
+    ),
     places_met,
     st.sampled_from(["web", "phone", "chat"]),
     st.booleans(),
@@ -324,7 +331,7 @@ def test_few_people_are_refused_with_what_would_help(client: Client) -> None:
     store(client, [Did(f"customer:late-{n}", late, "cart") for n in range(30)], BEGAN)
     refused = analysed(client).refused
     assert "30 on “Buying”" in refused
-    assert "a shorter --pause-hours" in refused
+    assert "a shorter --within-days" in refused
 
 
 def test_it_runs_as_a_command_does(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +339,7 @@ def test_it_runs_as_a_command_does(client: Client, monkeypatch: pytest.MonkeyPat
     store(client, planted(), BEGAN)
     parser = argparse.ArgumentParser()
     paths.add_arguments(parser)
-    options = parser.parse_args(["--pause-hours", "24", "--soon-minutes", "10"])
+    options = parser.parse_args(["--pause-hours", "24", "--within-days", "3", "--soon-minutes", "10"])
     options.since, options.until = FROM, UNTIL - timedelta(days=1)
 
     class Engine:
@@ -343,11 +350,8 @@ def test_it_runs_as_a_command_does(client: Client, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(source, "connected", lambda *_, **__: Engine())
     found = paths.run(Settings(time_zone="UTC"), options)
-    assert (found.n, found.period_to, dict(found.parameters)) == (
-        76,
-        options.until,
-        {"pause_h": "24", "soon_min": "10"},
-    )
+    made_with = {"pause_h": "24", "within_d": "3", "soon_min": "10"}
+    assert (found.n, found.period_to, dict(found.parameters)) == (76, options.until, made_with)
     of = {row.item: row for row in found.rows}
     assert not any(each.startswith("contact:") for each in of)  # 20 minutes are not within 10
     assert of["switch:web>phone"].figures["share"] == 0
