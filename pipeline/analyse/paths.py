@@ -7,6 +7,8 @@ Rules
   to the end and who did not are counted over the same days, however long each took.
 - Everything is counted in ClickHouse, in one statement (`paths_sql`), whose an interaction is and who refuses analysis
   is said by `interactions_by_person`.
+- A change of channel, and a contact, is what somebody did themselves: what the shop sends or says (outbound) and what the
+  courier does are steps of their journey, and no more.
 - What a contact costs is what the catalogue says (`contact_costs` of business.yaml), beside the time that somebody
   spent on it; where it says nothing there is the time alone.
 - Somebody who searches and then calls may have called anyway: a switch is no proof that the search failed.

@@ -1,8 +1,9 @@
 -- How people really go: one statement, one scan, everything counted here. `paths_sql.py` says what it means and puts in the
 -- numbers of the facts; all else are parameters, which `paths_plan.py` makes of the catalogue.
 WITH
--- Per person (a hash: no id leaves the statement) all that they did in the order of time, as tuples: 1 when, 2 touchpoint,
--- 3 channel, 4 whether it was a contact, 5 issue, 6 seconds with somebody (-1: not said). A pause earlier than the period.
+-- Per person (a hash: no id leaves the statement) all that they met in the order of time, as tuples: 1 when, 2 touchpoint,
+-- 3 channel (0: shop or courier did it, so it is a step and no choice of theirs), 4 whether it was a contact, 5 issue,
+-- 6 seconds with somebody (-1: not said). A pause earlier than the period.
 people AS
 (
     SELECT sipHash64(person) AS who, arraySort(groupArray((at, place, via, asked, matter, handle_s))) AS met
@@ -12,7 +13,8 @@ people AS
             person,
             toUnixTimestamp64Milli(occurred_at) AS at,
             toUInt16(transform(touchpoint, {touchpoints:Array(String)}, {touchpoint_numbers:Array(UInt16)}, 0)) AS place,
-            toUInt8(transform(channel, {channels:Array(String)}, {channel_numbers:Array(UInt8)}, 0)) AS via,
+            if(details['direction'] = 'outbound' OR type IN {done_to_them:Array(String)}, 0,
+                toUInt8(transform(channel, {channels:Array(String)}, {channel_numbers:Array(UInt8)}, 0))) AS via,
             contact = 'contact' AS asked,
             toUInt16(transform(issue, {issues:Array(String)}, {issue_numbers:Array(UInt16)}, {issue_other:UInt16})) AS matter,
             if(asked AND mapContains(measures, 'handle_s'), measures['handle_s'], NULL) AS measured_s,
@@ -75,17 +77,19 @@ steps AS
         arrayAll((a, b) -> has({edges:Array(Tuple(UInt16, UInt8, UInt8))}, (journey, a, b)), whence, path) AS kept
     FROM runs
 ),
--- Who changes the channel within the window has switched; the first contact in the new channel is what it was about.
+-- Who changes the channel within the window has switched; the first contact in the new channel is what it was about, if it
+-- came soon too: somebody may be there for long before.
 switches AS
 (
     SELECT
         *,
+        arrayFilter(x -> x.3 > 0, everything) AS own,
         arraySplit((x, gap, before) -> x.3 != before OR gap > {window:Int64},
-            everything, arrayDifference(everything.1), arrayPopBack(arrayPushFront(everything.3, 0))) AS stretches,
+            own, arrayDifference(own.1), arrayPopBack(arrayPushFront(own.3, 0))) AS stretches,
         arrayFilter(x -> x.2[1].3 != x.1[-1].3 AND x.2[1].1 - x.1[-1].1 <= {window:Int64},
             arrayZip(arrayPopBack(stretches), arrayPopFront(stretches))) AS switched,
         arrayFilter(x -> x.2[1].1 - x.1[-1].1 <= {soon:Int64}, switched) AS soon,
-        arrayFilter(x -> x.2.4 = 1, arrayMap(x -> (x.1[-1], arrayFirst(y -> y.4 = 1, x.2)), soon)) AS contacts
+        arrayFilter(x -> x.2.4 = 1 AND x.2.1 - x.1.1 <= {soon:Int64}, arrayMap(x -> (x.1[-1], arrayFirst(y -> y.4 = 1, x.2)), soon)) AS contacts
     FROM steps
 ),
 -- Touchpoints one after another without a pause.

@@ -137,8 +137,6 @@ def _journey(of: Counts, number: int, journey: Journey) -> Iterator[Row]:
 
 def _switches(of: Counts, plan: Plan) -> Iterator[Row]:
     for (start, to), count in _most(of, (Fact.SWITCH,), MOVES_MAX):
-        if not start or not to:
-            continue
         soon = of.get((Fact.SOON, start, to), NOBODY).people
         times = {key[3]: each.times for key, each in of.items() if key[:3] == (Fact.SWITCH_TIME, start, to)}
         names = [_channel(plan, start), _channel(plan, to)]
@@ -151,8 +149,6 @@ def _switches(of: Counts, plan: Plan) -> Iterator[Row]:
 def _contacts(of: Counts, plan: Plan, costs: ContactCosts | None) -> Iterator[Row]:
     issues = [UNSAID, *plan.issues, ELSE]
     for (place, start, to, issue), count in _most(of, (Fact.CONTACT,), CONTACTS_MAX):
-        if not start or not to:
-            continue
         before = plan.touchpoints[place - 1] if place else "a touchpoint that the catalogue does not know"
         channels = plan.channels[start - 1], plan.channels[to - 1]
         figures: dict[str, float | None] = {

@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.analyse import PEOPLE_MIN
 from pipeline.analyse.paths_sql import PUT_TOGETHER
+from pipeline.domain import complaints
 from pipeline.domain.catalogue import Catalogue, Journey
 from pipeline.domain.interaction import CHANNELS
 
@@ -22,6 +23,8 @@ DAY_MS = 24 * HOUR_MS
 
 #: Types with which somebody says something, and is nowhere.
 SAID = ("profile_updated", "consent_changed")
+#: Types of what the shop or the courier does, and no customer, whether or not they come with a direction.
+DONE_TO_THEM = ("delivery_promised", "delivered", "delivery_failed", *complaints.BETWEEN, complaints.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def ends_of(journey: Journey) -> list[int]:
 
 def _bounds(since_ms: int, until_ms: int, how: How) -> dict[str, Any]:
     found: dict[str, Any] = {"since": since_ms, "until": until_ms, "few": PEOPLE_MIN, "said": list(SAID)}
+    found["done_to_them"] = list(DONE_TO_THEM)
     found |= {"pause": how.pause_ms, "within": how.within_ms, "stay": how.stay_ms}
     found |= {"window": how.window_ms, "soon": how.soon_ms}
     return {**found, "put_together": [int(each) for each in PUT_TOGETHER]}

@@ -35,6 +35,12 @@ from ..stored import asked, identity, put
 from .conftest import SHOP, empty
 
 MINUTE, DAY = 60_000, 86_400_000
+#: What the courier or the shop does, and nobody else.
+DONE_TO_THEM = (
+    *("delivery_promised", "delivered", "delivery_failed"),
+    *("complaint_acknowledged", "complaint_assessed", "complaint_investigated", "complaint_responded"),
+    "complaint_closed",
+)
 SMALL = How(
     pause_ms=300 * MINUTE, within_ms=400 * MINUTE, stay_ms=10 * MINUTE, window_ms=60 * MINUTE, soon_ms=10 * MINUTE
 )
@@ -50,6 +56,8 @@ class Did(NamedTuple):
     contact: bool = False
     issue: str = ""
     handle_s: float | None = None
+    kind: str = "searched"
+    outbound: bool = False
 
 
 class Event(NamedTuple):
@@ -61,6 +69,7 @@ class Event(NamedTuple):
     contact: bool
     issue: int
     handle_s: float
+    own: bool  # theirs, and not what was done to them
 
 
 def store(client: Client, did: Sequence[Did], start: int) -> None:
@@ -73,12 +82,16 @@ def store(client: Client, did: Sequence[Did], start: int) -> None:
                 event_id=f"e{n}",
                 links=[],
                 session_id="",
+                type=each.kind,
                 touchpoint=each.touchpoint,
                 channel=each.channel,
                 contact="contact" if each.contact else "",
                 issue=each.issue,
                 measures={"handle_s": each.handle_s} if each.handle_s is not None and n % 2 else {},
-                details={"handle_s": str(each.handle_s)} if each.handle_s is not None and not n % 2 else {},
+                details={
+                    **({"handle_s": str(each.handle_s)} if each.handle_s is not None and not n % 2 else {}),
+                    **({"direction": "outbound"} if each.outbound else {"direction": "inbound"} if n % 3 else {}),
+                },
                 **dict.fromkeys(("occurred_at", "occurred_at_sent", "received_at"), start + each.at * MINUTE),
             )
             for n, each in enumerate(did)
@@ -117,6 +130,7 @@ def event(did: Did, start: int, bound: Mapping[str, Sequence[str]]) -> Event:
         did.contact,
         [*bound["issues"], did.issue].index(did.issue),
         did.handle_s if did.contact and did.handle_s is not None else -1.0,
+        not did.outbound and did.kind not in DONE_TO_THEM,
     )
 
 
@@ -150,6 +164,7 @@ def channels(events: Sequence[Event], bound: Mapping[str, int]) -> Iterator[tupl
         way = compact([each.place for each in piece])
         if len(way) > 1:
             yield (Fact.WINDOW, *cut(way, paths_sql.WINDOW_STEPS_MAX)), -1
+    events = [each for each in events if each.own]
     for n, (before, after) in enumerate(pairwise(events), 1):
         gap = after.at - before.at
         if before.channel == after.channel or gap > bound["window"]:
@@ -164,7 +179,8 @@ def channels(events: Sequence[Event], bound: Mapping[str, int]) -> Iterator[tupl
             if each.channel != after.channel or (m > n and each.at - events[m - 1].at > bound["window"]):
                 break
             if each.contact:
-                yield (Fact.CONTACT, before.place, *pair, each.issue), each.handle_s
+                if each.at - before.at <= bound["soon"]:
+                    yield (Fact.CONTACT, before.place, *pair, each.issue), each.handle_s
                 break
 
 
@@ -242,6 +258,8 @@ deeds = st.builds(
     st.booleans(),
     st.sampled_from(["", "delivery", "else"]),
     st.sampled_from([None, 0.0, 30.0]),
+    st.sampled_from(["searched", "searched", "searched", "delivered", "complaint_closed"]),
+    st.sampled_from([False, False, False, True]),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from .test_paths import BEGAN, PERIOD, Did, analysed, store
+from .test_paths import BEGAN, DONE_TO_THEM, PERIOD, Did, analysed, store
 
 HOUR, DAY = 60, 1_440  # minutes
 DAYS = (PERIOD.until - PERIOD.since).days
@@ -33,3 +33,51 @@ def test_who_comes_to_the_end_late_or_soon_is_neither_more_nor_less_of_all(clien
         assert of[item]["share"] == pytest.approx(0.5, abs=0.003), item
     assert of["dropped:buy:pay"]["share"] == pytest.approx(0.5, abs=0.003)
     assert of["completed:buy:"]["median_s"] == pytest.approx(days * 86_400, rel=0.05)
+
+
+def test_a_contact_hours_after_a_quick_change_was_not_soon(client: Client) -> None:
+    """All are on the phone within 20 minutes of the help page; what they say there is 60 minutes or 20 hours later."""
+    did = []
+    for n in range(26):
+        asks = 60 if n < 12 else 20 * HOUR
+        did += [Did(f"customer:{n}", 0, "help_page"), Did(f"customer:{n}", 20, "vru", "phone")]
+        did += [Did(f"customer:{n}", asks, "call_agent", "phone", True, "delivery", 300.0)]
+    store(client, did, BEGAN)
+    of = {row.item: row.figures for row in analysed(client).rows}
+    assert (of["switch:web>phone"]["people"], of["switch:web>phone"]["of"]) == (26, 26)
+    assert [figures["people"] for item, figures in of.items() if item.startswith("contact:")] == [12]
+
+
+@pytest.mark.parametrize("kind", DONE_TO_THEM)
+def test_what_courier_and_shop_do_is_no_change_of_channel(client: Client, kind: str) -> None:
+    """Twelve order; then comes what is not theirs, on another channel; it stays a step of the journey."""
+    channel = "message" if kind.startswith("complaint") else "partner"
+    for n in range(12):
+        store(
+            client,
+            [Did(f"customer:{n}", 0, "checkout"), Did(f"customer:{n}", 2, "parcel_tracking", channel, kind=kind)],
+            BEGAN,
+        )
+    of = {row.item for row in analysed(client).rows}
+    assert "path:buy:pay>wait" in of
+    assert not [item for item in of if item.startswith(("switch:", "contact:"))]
+
+
+def test_whom_the_shop_calls_did_not_call(client: Client) -> None:
+    """After an abandoned cart 20 are called, and 15 call, with the courier's word in between."""
+    did = []
+    for n in range(35):
+        called = n < 20
+        did += [
+            Did(f"customer:{n}", 0, "cart"),
+            Did(f"customer:{n}", 5, "parcel_tracking", "partner", kind="delivery_failed"),
+        ]
+        did += [Did(f"customer:{n}", 20, "call_agent", "phone", True, "delivery", 300.0, "call_ended", called)]
+    store(client, did, BEGAN)
+    rows = {row.item: row for row in analysed(client).rows}
+    assert [item for item in rows if item.startswith("switch:")] == ["switch:web>phone"]
+    assert rows["switch:web>phone"].figures["switched"] == 15
+    (contact,) = [row for item, row in rows.items() if item.startswith("contact:")]
+    assert contact.label == "Cart (web) → phone, about Delivery"
+    assert (contact.figures["people"], contact.figures["handled"], contact.figures["cost"]) == (15, 15, 15 * 7.5)
+    assert rows["step:get_help:solve"].figures["people"] == 35  # it stays a step of a journey
