@@ -1,27 +1,41 @@
 -- What customers brought and cost. An order, a return or a cancellation is a result by itself, under its event's name; all
 -- others come as outcomes. Each name, (source, outcome_id), counts once: as the event, where a source sent one, else as the
 -- outcome; what came with a public key comes last, and is none of somebody known by name (pipeline/domain/consent.py).
--- A return or a cancellation that says no amount takes back all of its order, in the order's currency. Whose each is, as in
--- interactions_attributed, and without what must not be analysed.
+-- An order is one row for a person and an order_id, whoever tells it and however often: as it was told last (with an amount,
+-- if any says one; with a public key only if nothing else does), at the moment of which it was told first. What goes back
+-- without an amount takes back what is left of its order, in the order's currency: the first of them all of it, the others
+-- nothing. Whose each is, as in interactions_attributed, and without what must not be analysed.
 CREATE OR REPLACE VIEW business_results AS
 SELECT
     person,
     outcome_id,
     source,
     kind,
-    occurred_at,
-    if(kind IN ('return', 'cancellation'), -abs(ifNull(said, ordered)), said) AS amount,
-    multiIf(amount IS NULL, '', currency_said = '', currency_ordered, currency_said) AS currency,
+    if(kind = 'order', ordered_at, said_at) AS occurred_at,
+    multiIf(
+        NOT goes_back, said,
+        said IS NOT NULL, -abs(said),
+        NOT ordered.2, NULL,
+        moment = first_silent, 0 - greatest(round(ordered.4 - gone_back, 4), 0),
+        0
+    ) AS amount,
+    multiIf(amount IS NULL, '', said IS NULL OR currency_said = '', ordered.5, currency_said) AS currency,
     identifier
 FROM
 (
     SELECT
         *,
-        anyIf(said, kind = 'order') OVER same_order AS ordered,
-        anyIf(currency_said, kind = 'order') OVER same_order AS currency_ordered
+        kind IN ('return', 'cancellation') AS goes_back,
+        (said_at, source, outcome_id) AS moment,
+        -- What tells of an order, the best of it the greatest; then the amount (number 4) and its currency (5).
+        (NOT public, said IS NOT NULL, moment, ifNull(said, 0), currency_said) AS told,
+        maxIf(told, kind = 'order') OVER same_order AS ordered,
+        minIf(said_at, kind = 'order') OVER same_order AS ordered_at,
+        sumIf(ifNull(abs(said), 0), goes_back) OVER same_order AS gone_back,
+        minIf(moment, goes_back AND said IS NULL) OVER same_order AS first_silent
     FROM
     (
-        SELECT r.*
+        SELECT r.* EXCEPT (occurred_at), r.occurred_at AS said_at
         FROM
         (
             SELECT
@@ -51,15 +65,16 @@ ${assignments}
     )
     WINDOW same_order AS (PARTITION BY person, order_number)
 )
+WHERE kind != 'order' OR told = ordered
 SETTINGS join_use_nulls = 0
 COMMENT 'What each customer brought the business and cost it: orders, returns, cancellations, renewals, refunds, churn, costs.';
 
 ALTER TABLE business_results
     COMMENT COLUMN person 'whose it is, as far as is known now',
-    COMMENT COLUMN outcome_id 'its id at the source; of an order, a return or a cancellation its event_id',
+    COMMENT COLUMN outcome_id 'its id at the source; of an order (as it was told last), a return or a cancellation its event_id',
     COMMENT COLUMN source 'system that says it; (source, outcome_id) names it',
     COMMENT COLUMN kind 'order, return, cancellation; renewal, refund, churn, cost',
-    COMMENT COLUMN occurred_at 'when it happened',
+    COMMENT COLUMN occurred_at 'when it happened; of an order when it was told first',
     COMMENT COLUMN amount 'what it brought (+) or cost (-) the business; null: not said',
     COMMENT COLUMN currency 'of the amount, as the source said it (ISO 4217); empty: not said',
     COMMENT COLUMN identifier 'under which it is stored; phone and e-mail in their keyed form';
