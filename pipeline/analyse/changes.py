@@ -71,7 +71,8 @@ def changed(client: Client, period: Period, days: int, seed: int, now: datetime)
     since = period.since - timedelta(days=2 * days)  # the windows before the first change
     until = period.until + timedelta(days=days + 1)
     known = [Changed(*row) for row in client.query(_CHANGES, {"since": since, "until": until}).result_rows]
-    mine = [each for each in known if period.since <= each.on < period.until][:CHANGES_MAX]
+    of_period = [each for each in known if period.since <= each.on < period.until]
+    mine = of_period[:CHANGES_MAX]
     names, n_min = _touchpoints(client)
     found = []
     if mine:
@@ -80,10 +81,16 @@ def changed(client: Client, period: Period, days: int, seed: int, now: datetime)
     return Result(
         *("changes", VERSION, definition, period.since, period.until, len(mine), seed),
         parameters={"days": str(days)},
-        caveats=change_rows.caveats(found),
+        caveats=(*change_rows.caveats(found), *_cut(len(of_period))),
         refused="" if mine else change_rows.nothing(period.since, period.until),
         rows=change_rows.rows(found, names, days),
     )
+
+
+def _cut(recorded: int) -> tuple[str, ...]:
+    if recorded <= CHANGES_MAX:
+        return ()
+    return (f"Of {recorded:,} changes the newest {CHANGES_MAX:,} are compared; choose a shorter period for others.",)
 
 
 def _touchpoints(client: Client) -> tuple[dict[str, str], dict[str, int]]:

@@ -2,7 +2,8 @@
 
 - a group's mean with the interval of Student's t
 - its difference from all others of whom the trait is known, with the interval and test of Welch (1947), Biometrika 34,
-  28-35: the spreads need not be the same
+  28-35: the spreads need not be the same. Neither is taken to be less than that of everybody of whom the trait is
+  known: where scores are 0 or 100, ten people who are all alike are common, and say nothing of how people differ
 - corrected for how many groups are looked at, of all traits together, after Holm (1979), Scand. J. Stat. 6, 65-70: with
   5 % or less any group at all is said to differ where none does
 """
@@ -79,14 +80,14 @@ def compare(groups: Sequence[Group], everybody: Mapping[str, Sums]) -> list[Comp
     small = [each.segment for each in groups if each.sums.n < PEOPLE_MIN]
     if small:
         raise ValueError(f"groups of fewer than {PEOPLE_MIN} people: {', '.join(small)}")
-    differences = [_difference(each.sums, everybody[each.trait].without(each.sums)) for each in groups]
+    differences = [_difference(each.sums, everybody[each.trait]) for each in groups]
     tested = [p for _, p in differences if p is not None]
     corrected = iter(multipletests(tested, ALPHA, "holm")[1] if tested else ())
     found = []
     for group, (difference, p) in zip(groups, differences, strict=True):
         together = None if p is None else float(next(corrected))
         verdict = _verdict(difference, together)
-        found.append(Compared(group, _mean(group.sums), difference, p, together, verdict))
+        found.append(Compared(group, _mean(group.sums, everybody[group.trait]), difference, p, together, verdict))
     return found
 
 
@@ -100,22 +101,29 @@ def _verdict(difference: Interval, p: float | None) -> str:
     return BETTER if difference.value > 0 else WORSE
 
 
-def _mean(of: Sums) -> Interval:
-    margin = float(stats.t.ppf(1 - ALPHA / 2, of.n - 1)) * sqrt(of.variance / of.n)
+def _spread(of: Sums, everybody: Sums) -> float:
+    """A variance: see above."""
+    return max(of.variance, everybody.variance)
+
+
+def _mean(of: Sums, everybody: Sums) -> Interval:
+    margin = float(stats.t.ppf(1 - ALPHA / 2, of.n - 1)) * sqrt(_spread(of, everybody) / of.n)
     return Interval(of.mean, max(of.mean - margin, 0.0), min(of.mean + margin, 100.0))
 
 
-def _difference(group: Sums, others: Sums) -> tuple[Interval, float | None]:
-    """With its interval, and the chance; unknown where the others are too few to be told of."""
+def _difference(group: Sums, everybody: Sums) -> tuple[Interval, float | None]:
+    """From the others, with its interval, and the chance; unknown where the others are too few to be told of."""
+    others = everybody.without(group)
     if others.n < PEOPLE_MIN:
         return UNKNOWN, None
     value = group.mean - others.mean
-    if group.variance == 0 and others.variance == 0:
+    if everybody.variance == 0:
         return Interval(value, None, None), None
+    own, theirs = _spread(group, everybody), _spread(others, everybody)
     welch = stats.ttest_ind_from_stats(
-        *(group.mean, sqrt(group.variance), group.n, others.mean, sqrt(others.variance), others.n), equal_var=False
+        *(group.mean, sqrt(own), group.n, others.mean, sqrt(theirs), others.n), equal_var=False
     )
-    a, b = group.variance / group.n, others.variance / others.n
+    a, b = own / group.n, theirs / others.n
     freedom = (a + b) ** 2 / (a**2 / (group.n - 1) + b**2 / (others.n - 1))
     margin = float(stats.t.ppf(1 - ALPHA / 2, freedom)) * sqrt(a + b)
     return Interval(value, value - margin, value + margin), float(welch.pvalue)

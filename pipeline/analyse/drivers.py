@@ -11,7 +11,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from pipeline import catalogue
-from pipeline.analyse import driving, importance, quadrants, quadrants_drawn, reading, shown, source, warned
+from pipeline.analyse import PEOPLE_MIN, driving, importance, quadrants, quadrants_drawn, reading, shown, source, warned
 from pipeline.analyse.driving import CASES_MIN, Interval, Sampling, Study
 from pipeline.analyse.reading import RECOMMENDATION, SCORE, Outcome, Table
 from pipeline.analyse.result import OF, Result, Row
@@ -21,7 +21,7 @@ from pipeline.domain.scoring import DIMENSIONS
 from pipeline.settings import Settings
 
 SUMMARY = "which touchpoints, or dimensions, carry overall experience"
-VERSION = 1
+VERSION = 2
 MOST, SAMPLES, PAIRS = 10, 200, 500
 SAMPLES_MAX, PAIRS_MAX = 2_000, 10_000
 AUTOMATIC = "automatic"
@@ -92,8 +92,9 @@ def run(settings: Settings, options: argparse.Namespace) -> Result:
         look = Look(client, known, period, options, definition)
         asked = look.table()
         people = reading.people(client, period)
+    n = len(asked.table.values)
     empty = Result(
-        *("drivers", VERSION, definition, period.since, period.until, len(asked.table.values), options.seed),
+        *("drivers", VERSION, definition, period.since, period.until, n if n >= PEOPLE_MIN else 0, options.seed),
         parameters=_parameters(options, asked),
     )
     names = {each: look.name(each) for each in asked.drivers} | {each: look.name(each) for each, _ in asked.left_out}
@@ -138,7 +139,8 @@ def rows(drivers: Sequence[str], names: Mapping[str, str], found: Study) -> tupl
             "importance_line": lines.importance,
             "performance_line": lines.performance,
         }
-        notes = {"quadrant": quadrants.quadrant(lines, found, j), "found": "no" if chance else "yes"}
+        quadrant = quadrants.UNCLEAR if chance else quadrants.quadrant(lines, found, j)
+        notes = {"quadrant": quadrant, "found": "no" if chance else "yes"}
         made.append(Row(drivers[j], names[drivers[j]], figures, notes))
     return tuple(made)
 

@@ -6,7 +6,9 @@ at each pair of drivers: `CASES_MIN` people for each driver.
 
 What is found is more than chance where the coefficient of a driver, the others equal, is (normal, with the standard
 error of the samples; corrected for the number of drivers after Holm). Whether all drivers together explain anything is
-asked first, by the F test with as many people as the smallest pair has.
+asked first, by the test of Wald that all coefficients are 0, with the covariance that they have over the samples
+(Hotelling 1931, Ann. Math. Stat. 2, 360-378, as F). The usual F test would not do: where correlations are of different
+people and drivers go together, R² comes out large by chance alone.
 """
 
 from __future__ import annotations
@@ -114,12 +116,11 @@ def study(values: Array, sampling: Sampling, advance: Callable[[int], None] = la
     deviations = sums.deviations()
     slopes = importance.coefficients(correlations) * deviations[:, :1] / np.maximum(deviations[:, 1:], 1e-12)
     p_each = _chances(slopes)
-    fewest = int(sums.n[0].min())
     return Study(
         n=sums.n[0, 0, 1:].round().astype(np.int64),
-        fewest=fewest,
+        fewest=int(sums.n[0].min()),
         r2=(float(r2[0]), float(np.quantile(r2[1:], 0.025)), float(np.quantile(r2[1:], 0.975))),
-        p_value=_explains_nothing(float(r2[0]), p, fewest),
+        p_value=_explains_nothing(slopes),
         share=_interval(share),
         error=None if error is None else error / parts[0].sum(),
         weight=_interval(weights / weights.sum(axis=1, keepdims=True)),
@@ -158,11 +159,12 @@ def _chances(slopes: Array) -> Array:
     return found
 
 
-def _explains_nothing(r2: float, p: int, n: int) -> float:
-    freedom = n - p - 1
-    if freedom < 1:
-        return 1.0
-    return float(stats.f.sf((r2 / p) / (max(1 - r2, 1e-12) / freedom), p, freedom))
+def _explains_nothing(slopes: Array) -> float:
+    """The chance that all are 0. (1 + samples, p)."""
+    samples, p = len(slopes) - 1, slopes.shape[1]
+    spread = np.linalg.pinv(np.cov(slopes[1:], rowvar=False), hermitian=True)
+    distance = float(slopes[0] @ spread @ slopes[0])
+    return float(stats.f.sf(distance * (samples - p) / (p * (samples - 1)), p, samples - p))
 
 
 def _ranks(share: Array) -> Interval:

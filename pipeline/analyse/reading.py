@@ -1,8 +1,9 @@
 """What people experienced, out of ClickHouse: a table of people, without their names, for `driving`.
 
 A row is a person, as they are known when it is read; a column is the mean of what their interactions in the period say
-of one thing. Nothing is weighed by its age. Rows are in the order of the persons, and means are rounded, so that the
-same data gives the same table.
+of one thing. What came after the day on which they last said what they think overall did not make them think so, and is
+left out. Nothing is weighed by its age. Rows are in the order of the persons, and means are rounded, so that the same
+data gives the same table.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ _EVIDENCE = f"""(SELECT person, touchpoint, toDate(occurred_at, {{zone:String}})
             AS answer
     FROM interactions_by_person
     WHERE {_IN_PERIOD} AND (effectiveness IS NOT NULL OR ease IS NOT NULL OR emotion IS NOT NULL))"""  # noqa: S608
-_SCORES = "(SELECT person, overall FROM customer_current WHERE overall IS NOT NULL)"
+#: Each person's overall score as it stood at the end of the period, by the days that were over then.
+_SCORES = """(SELECT person, argMax(tuple(overall), day).1 AS overall FROM customer_scores FINAL
+    WHERE definition = {definition:UInt32} AND day < toDate(fromUnixTimestamp64Milli({until:Int64}, 'UTC'))
+        AND effectiveness_n + ease_n + emotion_n > 0
+    GROUP BY person HAVING overall IS NOT NULL)"""
 _SCORED = f"person IN (SELECT person FROM {_SCORES})"  # noqa: S608  # texts of ours, here and below
 
 
@@ -46,11 +51,15 @@ class Outcome:
 
     name: str  # recommendation, satisfaction, score
     questions: tuple[str, ...] = ()  # whose answers it is the mean of; they count in no driver
+    definition: int = 0  # of the scores, where it is one
 
     @property
-    def by_person(self) -> str:
-        """SQL: evidence of those who have it, put together by person. One scan, whatever the outcome is."""
-        return "GROUP BY person HAVING max(answered)" if self.questions else f"WHERE {_SCORED} GROUP BY person"
+    def evidence(self) -> str:
+        """SQL: the evidence of those who have it, as far as it may have made it."""
+        if not self.questions:
+            return f"{_EVIDENCE} WHERE {_SCORED}"
+        last = f"(SELECT person, max(day) AS last_day FROM {_EVIDENCE} WHERE answered GROUP BY person)"  # noqa: S608
+        return f"{_EVIDENCE} AS e INNER JOIN {last} AS a ON a.person = e.person WHERE e.day <= a.last_day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +75,14 @@ def outcome(name: str, scoring: Scoring) -> Outcome:
     """The outcome of that name, by a definition of the scores; without questions where none asks for it."""
     metric = METRICS.get(name, "")
     asked = sorted(each for each, of in scoring.questions.items() if metric and of.metric == metric)
-    return Outcome(name, tuple(asked))
+    return Outcome(name, tuple(asked), scoring.version)
 
 
 def touchpoints(client: Client, period: Period, of: Outcome, most: int) -> list[str]:
     """Where most of the people with an outcome have been. Raises the driver's errors."""
     sql = f"""SELECT touchpoint FROM
         (SELECT arrayJoin(places) AS touchpoint FROM
-            (SELECT person, groupUniqArrayIf(touchpoint, NOT answered) AS places FROM {_EVIDENCE} {of.by_person}))
+            (SELECT person, groupUniqArrayIf(touchpoint, NOT answered) AS places FROM {of.evidence} GROUP BY person))
         GROUP BY touchpoint ORDER BY count() DESC, touchpoint LIMIT {{most:UInt32}}"""  # noqa: S608
     rows = client.query(sql, _parameters(period, of) | {"most": most}).result_rows
     return [str(touchpoint) for (touchpoint,) in rows]
@@ -105,7 +114,7 @@ def table(client: Client, period: Period, of: Outcome, drivers: Sequence[str], b
                 countIf({driver}) AS pieces,
                 groupUniqArrayIf(day, answered) AS answer_days,
                 groupArrayIf(day, {driver} AND evidence_kind = 'asked') AS asked_days
-            FROM {_EVIDENCE} {of.by_person}
+            FROM {of.evidence} GROUP BY person
         ) AS p {join}
         WHERE {somewhere} ORDER BY p.person"""  # noqa: S608
     asked = _parameters(period, of) | {"drivers": list(drivers)}
@@ -125,4 +134,5 @@ def _mean(value: str, where: str) -> str:
 
 def _parameters(period: Period, of: Outcome) -> dict[str, Any]:
     since, until = period.bounds_ms
-    return {"since": since, "until": until, "zone": period.zone.key, "questions": list(of.questions)}
+    known = {"since": since, "until": until, "zone": period.zone.key}
+    return {**known, "questions": list(of.questions), "definition": of.definition}

@@ -28,7 +28,8 @@ KINDS = {"drivers": "touchpoints", "segments": "overall", "link": "", "paths": "
 DOTS_MAX, CHANGES_MAX = 50, 1_000
 _DOTS = """SELECT touchpoint, name, dot, reason, owner, when_red FROM touchpoint_dots WHERE dot IN ('red', 'yellow')
     ORDER BY dot, value, touchpoint LIMIT {most:UInt32}"""
-_CHANGES = """SELECT change_id, what FROM changes_current WHERE change_id IN {ids:Array(String)} LIMIT {most:UInt32}"""
+_CHANGES = """SELECT change_id, touchpoint, toString(changed_on), what FROM changes_current
+    WHERE change_id IN {ids:Array(String)} LIMIT {most:UInt32}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,13 @@ def found(client: Client, known: Catalogue, asked: Asked, today: date) -> Found:
         if newest is not None:
             (results if _within(newest, asked) else others)[kind] = newest
     dots = [Dot(*map(str, row)) for row in client.query(_DOTS, {"most": DOTS_MAX}).result_rows]
-    ids = [row.item for row in results["changes"].rows] if "changes" in results else []
-    changed = client.query(_CHANGES, {"ids": ids, "most": CHANGES_MAX}).result_rows if ids else []
-    return Found(today, results, known, others, dots, {str(id_): str(what) for id_, what in changed})
+    rows = results["changes"].rows if "changes" in results else ()
+    # What was corrected since to be of another place or day has other words by now.
+    compared = {(row.item, row.notes.get("touchpoint", ""), row.notes.get("changed_on", "")) for row in rows}
+    ids = [row.item for row in rows]
+    stored = client.query(_CHANGES, {"ids": ids, "most": CHANGES_MAX}).result_rows if ids else []
+    changed = {id_: what for id_, *where, what in stored if (id_, *where) in compared}
+    return Found(today, results, known, others, dots, changed)
 
 
 def html(of: Report) -> str:

@@ -116,7 +116,7 @@ def made_of(result: Result, of: str = "people") -> str:
     """Of which days and how many, and how."""
     return (
         f"{day(result.period_from)} up to {day(result.period_to)} (that day not counted), n = {result.n:,} {of}; "
-        f"scores by definition {result.definition}, method {result.version}, seed {result.seed}."
+        f"scores by definition {result.definition}, method {result.version}, seed {result.seed}{worded.told(result)}."
     )
 
 

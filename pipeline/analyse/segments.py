@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
@@ -26,7 +26,7 @@ from pipeline.domain.scoring import DIMENSIONS
 from pipeline.settings import Settings
 
 SUMMARY = "whose experience differs from the others', by any trait or channel mix"
-VERSION = 1
+VERSION = 2
 OVERALL = "overall"
 KNOWN, CHANNELS = "known", "channels"
 NAMES = {KNOWN: "Known by name", CHANNELS: "Channels"}
@@ -80,23 +80,28 @@ def run(settings: Settings, options: argparse.Namespace) -> Result:
     with source.connected(settings) as client:
         definition = source.definition(client)
         people = read_people(client, period, options.of)
-        everybody, groups, small = read(client, period, by, options.of)
+        everybody, groups, left_out = read(client, period, by, options.of)
     empty = Result(
-        *("segments", VERSION, definition, period.since, period.until, people, options.seed),
+        *("segments", VERSION, definition, period.since, period.until, people if people >= PEOPLE_MIN else 0),
+        options.seed,
         parameters={OF: options.of, "by": ", ".join(by), "people_min": str(PEOPLE_MIN)},
     )
+    unknown = [each for each in by if each not in everybody]
     if not groups:
         refused = (
             f"No segment by {', '.join(by)} has {PEOPLE_MIN} people with a score between {period.since} and "
             f"{period.until}. A longer period (--from), or another trait (--by), would help."
         )
-        return replace(empty, refused=refused)
+        return replace(empty, refused=" ".join([refused, *_unsaid(unknown)]))
     found = comparing.compare(groups, everybody)
-    return replace(empty, rows=rows(found, by), caveats=caveats(found, small))
+    return replace(empty, rows=rows(found, by), caveats=(*caveats(found, left_out), *_unsaid(unknown)))
 
 
 def traits(known: Catalogue, wanted: Sequence[str]) -> tuple[str, ...]:
-    """By what people are told apart. Raises CannotAnalyse for what people wrote, who works here, and too many."""
+    """By what people are told apart.
+
+    Raises CannotAnalyse for what people wrote, their profiles, who works here, and too many.
+    """
     by = tuple(dict.fromkeys(wanted or (KNOWN, CHANNELS, *known.business.segments)))
     if len(by) > TRAITS_MAX:
         raise CannotAnalyse(f"{len(by)} traits are too many at once: {TRAITS_MAX} at most")
@@ -105,6 +110,11 @@ def traits(known: Catalogue, wanted: Sequence[str]) -> tuple[str, ...]:
             raise CannotAnalyse(f"--by {each}: {FIELDS[each]}")
         if each in known.policy.texts:
             raise CannotAnalyse(f"--by {each}: it holds what people wrote, and an analysis shows no words of anybody")
+        if each in known.policy.traits:
+            raise CannotAnalyse(
+                f"--by {each}: it is of people's profiles, which are kept for who serves them and are not stored for "
+                "analysis. What events say (details and properties), channels and being known by name are"
+            )
         if each in known.policy.staff:
             raise CannotAnalyse(f"--by {each}: it says who works here, and an analysis shows nobody by themselves")
     return by
@@ -116,10 +126,16 @@ def read_people(client: Client, period: Period, of: str) -> int:
     return int(client.query(sql, _parameters(period)).result_rows[0][0])
 
 
-def read(
-    client: Client, period: Period, by: Sequence[str], of: str
-) -> tuple[dict[str, Sums], list[Group], dict[str, int]]:
-    """Of each trait everybody of whom it is known, its groups, and how many groups are too small to be told of.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many groups of each trait are not compared, and why."""
+
+    small: dict[str, int]  # too few people to be told of
+    many: dict[str, int]  # more than are compared; those with most people are
+
+
+def read(client: Client, period: Period, by: Sequence[str], of: str) -> tuple[dict[str, Sums], list[Group], LeftOut]:
+    """Of each trait everybody of whom it is known, its groups, those with most people first, and what is left out.
 
     Raises the driver's errors.
     """
@@ -148,16 +164,20 @@ def read(
         ARRAY JOIN pairs AS pair GROUP BY trait, segment ORDER BY trait, n DESC, segment"""  # noqa: S608
     everybody: dict[str, Sums] = {}
     groups: list[Group] = []
-    small: dict[str, int] = dict.fromkeys(by, 0)
+    most = GROUPS_MAX // len(by)
+    left_out, compared = LeftOut(dict.fromkeys(by, 0), dict.fromkeys(by, 0)), dict.fromkeys(by, 0)
     for trait, segment, n, total, squares in client.query(sql, _parameters(period) | {"traits": own}).result_rows:
         sums = Sums(int(n), float(total), float(squares))
         if not segment:
             everybody[trait] = sums
-        elif sums.n >= PEOPLE_MIN and len(groups) < GROUPS_MAX:
-            groups.append(Group(trait, segment, sums))
+        elif sums.n < PEOPLE_MIN:
+            left_out.small[trait] += 1
+        elif compared[trait] == most:
+            left_out.many[trait] += 1
         else:
-            small[trait] += 1
-    return everybody, groups, small
+            compared[trait] += 1
+            groups.append(Group(trait, segment, sums))
+    return everybody, groups, left_out
 
 
 def rows(found: Sequence[Compared], by: Sequence[str]) -> tuple[Row, ...]:
@@ -180,19 +200,28 @@ def _row(of: Compared) -> Row:
     return Row(f"{group.trait}:{group.segment}", f"{name}: {group.segment}", figures, notes)
 
 
-def caveats(found: Sequence[Compared], small: dict[str, int]) -> tuple[str, ...]:
+def caveats(found: Sequence[Compared], left_out: LeftOut) -> tuple[str, ...]:
     """What to beware of."""
     said = [
         "Segments differ in more than their name: what goes with one need not come from it.",
         f"{sum(each.p is not None for each in found):,} segments were compared; p is corrected for all of them (Holm), "
         "intervals are not.",
+        "What was observed counts also where an answer about the very interaction says otherwise.",
     ]
-    left_out = ", ".join(f"{NAMES.get(trait, trait)} {n:,}" for trait, n in small.items() if n)
-    if left_out:
-        said.append(f"Segments left out, since they have fewer than {PEOPLE_MIN} people: {left_out}.")
+    why = {
+        f"they have fewer than {PEOPLE_MIN} people": left_out.small,
+        f"{GROUPS_MAX:,} are compared at most, those with most people": left_out.many,
+    }
+    for reason, counts in why.items():
+        if named := ", ".join(f"{NAMES.get(trait, trait)} {n:,}" for trait, n in counts.items() if n):
+            said.append(f"Segments left out, since {reason}: {named}.")
     if any(each.verdict == comparing.NOBODY_ELSE for each in found):
         said.append("Where fewer than 10 others are left, nothing is compared: it would tell of them.")
     return tuple(said)
+
+
+def _unsaid(unknown: Sequence[str]) -> tuple[str, ...]:
+    return (f"Nothing of that time says anything of {', '.join(unknown)}.",) if unknown else ()
 
 
 def _interval(name: str, of: Interval) -> dict[str, float | None]:

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
+from clickhouse_connect.driver.exceptions import OperationalError
 
 from pipeline import catalogue, keys
 from pipeline.clickhouse import ANSWER_S, connect
 from pipeline.settings import Settings
 
 DAYS = 90  # of a period of which nothing is said
+_LIMITS = ("TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_MANY_ROWS", "TOO_MANY_BYTES")  # errors of the server
 
 
 class CannotAnalyse(RuntimeError):
@@ -50,13 +52,19 @@ def period(settings: Settings, options: argparse.Namespace, now: datetime, days:
 
 @contextmanager
 def connected(settings: Settings, answer_s: int = ANSWER_S) -> Iterator[Client]:
-    """A client of the settings' ClickHouse. Raises CannotAnalyse where it does not answer, or says no."""
+    """A client of the settings' ClickHouse. Raises CannotAnalyse where it does not answer, says no, or gives up."""
     try:
         with connect(settings, keys.load_or_create(settings), settings.clickhouse_database, answer_s) as client:
             yield client
     except ClickHouseError as error:
         line = str(error).splitlines()[0][:200]
-        raise CannotAnalyse(f"ClickHouse at {settings.clickhouse} says: {line}. Does it run?") from error
+        raise CannotAnalyse(f"ClickHouse at {settings.clickhouse} says: {line}. {_help(error)}".rstrip()) from error
+
+
+def _help(error: ClickHouseError) -> str:
+    if any(limit in str(error) for limit in _LIMITS):
+        return "That is more than may be asked at once: a shorter period (--from, --to) asks for less."
+    return "Does it run?" if isinstance(error, OperationalError) else ""
 
 
 def definition(client: Client) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.analyse import PEOPLE_MIN
 from pipeline.analyse.driving import CASES_MIN, Study
+from pipeline.analyse.few import few
 from pipeline.analyse.reading import RECOMMENDATION, SATISFACTION, Outcome, Table
 
 RESPONSE_MIN = 0.2  # of the people with evidence; below, those who answered may be others than those who did not
@@ -54,7 +55,7 @@ def too_few_people(of: Outcome, counts: NDArray[np.int64], names: Sequence[str])
     i, j = sorted(int(each) for each in at)
     where = names[j - 1] if i in (0, j) else f"both {names[i - 1]} and {names[j - 1]}"
     return (
-        f"Of {whose(of)}, {_people(int(counts[at]))} have experienced {where}. {CASES_MIN} people for each driver are "
+        f"Of {whose(of)}, {few(int(counts[at]))} have experienced {where}. {CASES_MIN} people for each driver are "
         f"needed, {CASES_MIN * p} for these {p}. {_HELP}"
     )
 
@@ -78,12 +79,13 @@ def of_data(about: About, left_out: Sequence[tuple[str, int]], even: Sequence[st
     found = [
         _outcome(about.outcome),
         "Drivers and overall experience go together; that one causes the other is not shown.",
+        "What was observed counts also where an answer about the very interaction says otherwise.",
     ]
     people = about.people
     if people and about.n < RESPONSE_MIN * people:
         found.append(
-            f"Few are in it: {_people(about.n)} of {people:,} people with evidence in the period have an outcome "
-            f"({about.n / people:.1%}). Those who say nothing may feel otherwise."
+            f"Few are in it: {few(about.n)} of {few(people)} people with evidence in the period have an outcome"
+            f"{'' if about.n < PEOPLE_MIN else f' ({about.n / people:.1%})'}. Those who say nothing may feel otherwise."
         )
     evidence, same = about.table.evidence, about.table.same_day
     if evidence and same > HALO * evidence:
@@ -93,7 +95,7 @@ def of_data(about: About, left_out: Sequence[tuple[str, int]], even: Sequence[st
             "large."
         )
     if left_out:
-        named = ", ".join(f"{about.names.get(each, each)} ({_people(n)})" for each, n in left_out)
+        named = ", ".join(f"{about.names.get(each, each)} ({few(n)})" for each, n in left_out)
         found.append(f"Left out, since too few were there and at the others: {named}.")
     if even:
         named = ", ".join(about.names.get(each, each) for each in even)
@@ -126,10 +128,6 @@ def of_study(about: About, drivers: Sequence[str], found: Study) -> tuple[str, .
     if found.error is not None:
         said.append(f"Shares come from orders drawn at random: standard error at most {found.error.max():.2%}.")
     return tuple(said)
-
-
-def _people(n: int) -> str:
-    return f"{n:,}" if n >= PEOPLE_MIN else f"fewer than {PEOPLE_MIN}"
 
 
 def _outcome(of: Outcome) -> str:

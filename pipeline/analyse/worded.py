@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.analyse.result import Row
+from pipeline.analyse.result import OF, Result, Row
 
 Words = Callable[[float | None], str]
 _PAST = {"begins": "began", "goes": "went"}
@@ -18,6 +18,12 @@ def between(row: Row, name: str, words: Words) -> str:
     begins, _, unit = words(low).partition(" ")
     ends = words(high)
     return f"{words(value)} ({begins if ends.endswith(unit) else words(low)} to {ends})"
+
+
+def told(result: Result) -> str:
+    """What the analysis was told, to end a sentence with: a run with other wishes takes the place of the one before."""
+    wishes = [f"{name.replace('_', ' ')} {value}" for name, value in sorted(result.parameters.items()) if name != OF]
+    return f"; told: {'; '.join(wishes)}" if wishes else ""
 
 
 def sentence(text: str) -> str:

@@ -94,9 +94,11 @@ def recommendation(person: str, at: int, score: float) -> dict[str, Any]:
     )
 
 
-def drivers_world(month: Month, name: str, effects: dict[str, float], people: int = 300) -> list[dict[str, Any]]:
+def drivers_world(
+    month: Month, name: str, effects: dict[str, float], people: int = 300, seed: int = 1
+) -> list[dict[str, Any]]:
     """People who were at three of four touchpoints, and were asked two days later."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     found = []
     for n in range(people):
         person = f"customer:{name}-{n}"
@@ -143,8 +145,23 @@ class TestDrivers:
         assert other["rows"][0]["figures"]["share"] == found["rows"][0]["figures"]["share"]
         assert other["rows"][0]["figures"]["share_low"] != found["rows"][0]["figures"]["share_low"]
 
+    def test_what_came_after_the_answer_does_not_drive_it(self, client: Client, analyse: Any, month: Month) -> None:
+        name = f"l{month.start:%m%d}"
+        world = drivers_world(month, name, PLACES)
+        put(client, rows.INTERACTIONS, *world)
+        before = figures(analyse("drivers", *month.arguments, "--json"))
+        rng = np.random.default_rng(5)
+        later = [
+            evidence(f"customer:{name}-{n}", month.at(12), place, float(100 * rng.integers(2)))
+            for n in range(300)
+            for place in PLACES
+        ]
+        put(client, rows.INTERACTIONS, *later)
+        assert figures(analyse("drivers", *month.arguments, "--json")) == before
+
     def test_where_nothing_drives_nothing_is_found(self, client: Client, analyse: Any, month: Month) -> None:
-        put(client, rows.INTERACTIONS, *drivers_world(month, f"n{month.start:%m%d}", dict.fromkeys(PLACES, 0.0)))
+        nothing = drivers_world(month, f"n{month.start:%m%d}", dict.fromkeys(PLACES, 0.0), seed=2)  # one in 20 has some
+        put(client, rows.INTERACTIONS, *nothing)
         status, printed = analyse("drivers", *month.arguments, "--outcome", "recommendation")
         assert status == 1
         assert "explain no more of recommendation than chance does" in printed
@@ -224,6 +241,31 @@ class TestDrivers:
         assert asked(client, "SELECT driver FROM drivers WHERE of = 'touchpoints' ORDER BY position LIMIT 1") == [
             ("checkout",)
         ]
+
+    def test_the_score_is_that_of_the_end_of_the_period(self, client: Client, analyse: Any, month: Month) -> None:
+        rng = np.random.default_rng(3)
+        world, scores, since = [], [], []
+        for n in range(60):
+            person = f"customer:e{month.start:%m%d}-{n}"
+            a, b = (float(np.clip(60 + 12 * rng.normal(), 0, 100)) for _ in range(2))
+            world += [evidence(person, month.at(1), "checkout", a), evidence(person, month.at(2), "call_queue", b)]
+            scores.append(scored(person, month.at(2), 0.7 * a + 0.3 * b))
+            since.append(scored(person, month.at(29), 100 - a))
+        put(client, rows.INTERACTIONS, *world)
+        put(client, rows.CUSTOMER_SCORES, *scores)
+        wished = ("drivers", *month.arguments, "--outcome", "score", "--json")
+        before = figures(analyse(*wished))
+        assert before["checkout"]["coefficient"] > 0
+        put(client, rows.CUSTOMER_SCORES, *since)
+        assert figures(analyse(*wished)) == before
+
+
+def figures(called: tuple[int, str]) -> dict[str, dict[str, float]]:
+    """Item → its figures, of what was printed as JSON."""
+    status, text = called
+    assert status == 0, text
+    found = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    return {row["item"]: row["figures"] for row in found["rows"]}
 
 
 class TestSegments:

@@ -64,7 +64,7 @@ def dot(client: Client, touchpoint: str) -> tuple[str, int, str]:
 
 
 def test_it_is_grey_until_there_is_enough_and_says_so(client: Client) -> None:
-    assert dot(client, "shift_planning") == ("grey", 0, "no evidence of agents_missing in the last 24 hours")
+    assert dot(client, "shift_planning") == ("grey", 0, "no evidence of agents missing in the last 24 hours")
     see(client, "shift_planning", "agents_missing", 0)
     assert dot(client, "shift_planning") == ("grey", 1, "1 piece of evidence in the last 24 hours, and 3 are needed")
     see(client, "shift_planning", "agents_missing", 0)
@@ -114,7 +114,7 @@ def test_other_measures_other_places_and_old_times_do_not_count(client: Client) 
     see(client, "order_picking", "index_age_min", 1, 1, 1)
     see(client, "search_index", "index_age_min", 1, 1, 1, ago_ms=25 * HOUR_MS)
     see(client, "search_index", "index_age_min", 1, 1, 1, ago_ms=-HOUR_MS)
-    assert dot(client, "search_index") == ("grey", 0, "no evidence of index_age_min in the last 24 hours")
+    assert dot(client, "search_index") == ("grey", 0, "no evidence of index age min in the last 24 hours")
     see(client, "search_index", "index_age_min", 1, 1, 1, ago_ms=22 * HOUR_MS)
     assert dot(client, "search_index")[:2] == ("green", 3)
 

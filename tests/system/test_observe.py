@@ -116,7 +116,7 @@ def test_observations_change_a_dot_and_staff_do_too(product: Product) -> None:
     source = f"checker-{uuid4().hex}"
     before = dot(product)
     assert before["n"] == 0, "somebody else observes this touchpoint"
-    assert (before["dot"], before["reason"]) == ("grey", "no evidence of errors_found in the last 7 days")
+    assert (before["dot"], before["reason"]) == ("grey", "no evidence of errors found in the last 7 days")
 
     answer = post(product, said(1, 1.0, source), {**said(2, 1.0, source), "value": "many"}, said(3, 1.0, source))
     assert answer.status == 202, answer

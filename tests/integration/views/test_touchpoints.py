@@ -198,7 +198,7 @@ def test_what_is_behind_the_line_of_visibility_gets_its_dot_from_observations(cl
     assert (found["value"], found["low"], found["high"]) == pytest.approx((fmean(values), low, high))
     assert found["dot"] == "grey"
     assert found["reason"] == (
-        "agents_missing 4.25 from 8 pieces of evidence, but it may be anything between 2.27 and 6.24 (95 %), "
+        "agents missing 4.25 from 8 pieces of evidence, but it may be anything between 2.27 and 6.24 (95 %), "
         "red or yellow: green up to 1, yellow up to 3"
     )
     observe(client, "payment_service", "availability", *[99.96] * 11, 99.95)

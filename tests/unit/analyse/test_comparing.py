@@ -29,13 +29,19 @@ def people(shifts: list[float], each: int = 60, seed: int = 0) -> tuple[Array, A
 
 
 def test_it_is_welch_on_the_people_themselves() -> None:
-    scores, of = people([0, 5, -8])
-    for found, group in zip(compared(scores, of), range(3), strict=True):
-        own, others = scores[of == group], scores[of != group]
-        assert found.p == pytest.approx(stats.ttest_ind(own, others, equal_var=False).pvalue)
-        means = CompareMeans(DescrStatsW(own), DescrStatsW(others))
-        assert found.difference[1:] == pytest.approx(means.tconfint_diff(usevar="unequal"))
-        assert found.mean[1:] == pytest.approx(DescrStatsW(own).tconfint_mean())
+    """Of groups that differ among themselves as much as everybody does, and more."""
+    rng = np.random.default_rng(3)
+    of = np.repeat([0, 1], [40, 70])
+    calm, wild = rng.normal(50, 10, 70), rng.normal(58, 18, 40)
+    scores = np.concatenate([wild, calm])
+    first = compared(scores, of)[0]
+    everybody = scores.std(ddof=1)
+    assert wild.std(ddof=1) > everybody > calm.std(ddof=1)
+    widened = calm.mean() + (calm - calm.mean()) * everybody / calm.std(ddof=1)
+    assert first.p == pytest.approx(stats.ttest_ind(wild, widened, equal_var=False).pvalue)
+    means = CompareMeans(DescrStatsW(wild), DescrStatsW(widened))
+    assert first.difference[1:] == pytest.approx(means.tconfint_diff(usevar="unequal"))
+    assert first.mean[1:] == pytest.approx(DescrStatsW(wild).tconfint_mean())
 
 
 def test_a_planted_segment_is_found_and_which_way() -> None:
@@ -54,6 +60,25 @@ def test_where_no_segment_differs_hardly_any_is_said_to() -> None:
         uncorrected += any((each.p or 1) < comparing.ALPHA for each in found)
     assert wrong <= 6
     assert uncorrected >= 15
+
+
+def test_where_scores_are_0_or_100_small_groups_that_are_alike_are_no_finding() -> None:
+    """100 shops of 10 people, 85 % of whom are content: in some 20 shops everybody is."""
+    wrong, alike = 0, 0
+    for seed in range(20):
+        scores = 100.0 * (np.random.default_rng(seed).random(1_000) < 0.85)
+        found = compared(scores, np.repeat(np.arange(100), 10))
+        content = [each for each in found if each.mean.value == 100]
+        alike += len(content)
+        wrong += any(each.verdict in (comparing.BETTER, comparing.WORSE) for each in found)
+        assert all(each.mean.low is not None and each.mean.low < 90 for each in content)
+    assert alike > 200
+    assert wrong <= 3
+
+
+def test_two_groups_of_which_each_is_all_alike_differ() -> None:
+    found = compared(np.repeat([0.0, 100.0], 40), np.repeat([0, 1], 40))
+    assert [each.verdict for each in found] == [comparing.WORSE, comparing.BETTER]
 
 
 def test_who_is_in_two_segments_is_compared_with_those_who_are_not() -> None:

@@ -128,11 +128,17 @@ def test_a_chain_of_ranks_is_said_once() -> None:
     assert warned._chains(((2, 0), (0, 1), (3, 4))) == [[2, 0, 1], [3, 4]]
 
 
-def at(share: tuple[float, float], doing: tuple[float, float]) -> str:
+def at(share: tuple[float, float], doing: tuple[float, float], goes_with: float = 0.1) -> str:
     base = driving.study(world(300, [0.5, 0.5]), Sampling(1, 50))
     low, high = (np.array([pair[end] for pair in (share, share)]) for end in (0, 1))
     worst, best = (np.array([pair[end] for pair in (doing, doing)]) for end in (0, 1))
-    of = replace(base, share=driving.Interval(low, low, high), performance=driving.Interval(worst, worst, best))
+    slopes = np.array([goes_with, goes_with])
+    of = replace(
+        base,
+        share=driving.Interval(low, low, high),
+        performance=driving.Interval(worst, worst, best),
+        coefficient=driving.Interval(slopes, slopes, slopes),
+    )
     return quadrants.quadrant(quadrants.Lines(0.2, 70), of, 0)
 
 
@@ -143,6 +149,17 @@ def test_a_quadrant_is_said_where_the_box_is_in_one() -> None:
     assert at((0.1, 0.15), (80, 90)) == quadrants.LEAVE
     assert at((0.1, 0.3), (80, 90)) == quadrants.UNCLEAR
     assert at((0.3, 0.4), (60, 80)) == quadrants.UNCLEAR
+
+
+def test_what_does_not_go_with_better_experience_is_no_work_to_do_first() -> None:
+    assert at((0.3, 0.4), (40, 60), goes_with=-0.6) == quadrants.UNCLEAR
+    assert at((0.3, 0.4), (40, 60), goes_with=0.0) == quadrants.UNCLEAR
+    assert at((0.1, 0.15), (80, 90), goes_with=-0.1) == quadrants.LEAVE
+    values = world(600, [0.5, 0.5, -0.9], seed=2, alike=0.0)
+    values[:, 3] -= 20
+    (worst,) = [row for row in result(values).rows if row.label == "Shop"]
+    assert worst.figures["share_low"] > worst.figures["importance_line"]
+    assert worst.notes == {"quadrant": quadrants.UNCLEAR, "found": "yes"}
 
 
 def test_the_picture_says_itself_in_words_and_holds_no_markup_of_others() -> None:

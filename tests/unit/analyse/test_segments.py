@@ -27,6 +27,7 @@ def test_without_a_wish_it_is_the_catalogues_segments() -> None:
         ([f"trait_{n}" for n in range(21)], "20 at most"),
         (["channel"], "--by channels"),
         (["touchpoint"], "analyse drivers"),
+        (["language"], "not stored for analysis"),
     ],
 )
 def test_words_of_people_who_works_here_and_too_many_are_refused(by: list[str], says: str) -> None:
@@ -47,7 +48,8 @@ def test_rows_go_by_trait_and_the_worst_is_first() -> None:
     assert [row.notes["verdict"] for row in made] == [
         *(comparing.NOBODY_ELSE, comparing.WORSE, comparing.ALIKE, comparing.BETTER),
     ]
-    said = " ".join(segments.caveats(found, {"store": 7, "channels": 0}))
+    said = " ".join(segments.caveats(found, segments.LeftOut({"store": 7, "channels": 0}, {"store": 2, "channels": 0})))
     assert "3 segments were compared" in said
     assert "fewer than 10 people: store 7." in said
+    assert "1,000 are compared at most, those with most people: store 2." in said
     assert "it would tell of them" in said

@@ -41,8 +41,9 @@ DRIVERS = Dashboard(
                 "Importance and performance",
                 d.DRIVERS,
                 (
-                    *("driver", *_SHARE, "performance", "performance_low", "performance_high", "n", "quadrant"),
-                    *("chance", "coefficient", "coefficient_low", "coefficient_high", "vif", "caveats"),
+                    *("driver", *_SHARE, "importance_line", "performance", "performance_low", "performance_high"),
+                    *("performance_line", "n", "quadrant", "chance", "coefficient", "coefficient_low"),
+                    *("coefficient_high", "weight", "vif", "caveats"),
                 ),
                 "Improve first what carries much and does badly. From an inflation of 5 on others say the same.",
                 order=(("position", True),),
