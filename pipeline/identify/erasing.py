@@ -113,12 +113,22 @@ class Erasing:
         for each in whole:
             self._end_orders(each)
         persons = set(whole)
+        erasures = {}
         for each in whole:
             seal = known.seal(each)
             before = max(order.at, known.erased_before(seal))
-            erasure = Erasure(before, order.block, self._ordered.number)
-            known.set_erasure(seal, erasure)
-            self._cut(each, erasure, counting, persons, done.placeholder)
+            erasures[each] = Erasure(before, order.block, self._ordered.number)
+            known.set_erasure(seal, erasures[each])
+        # All trusted evidence first: what takes the place of public one is trusted too. Were it there before the other
+        # is gone, more sessions would count at a shared identifier than ever do, and beyond the widest cap none is
+        # counted off any more.
+        later: dict[str, list[bool]] = {each: [] for each in whole}
+        for public in KINDS:
+            for each in whole:
+                if not self._cut(each, public, erasures[each], counting, persons, done.placeholder):
+                    later[each].append(public)
+        for each in whole:
+            self._forget(each, later[each], erasures[each])
         for weak in shared:
             seals = sorted(known.seal(strong) for strong, other in counting if other == weak)
             known.state.put(b"c" + weak.encode(), _encode(seals))
@@ -199,26 +209,29 @@ class Erasing:
     def _cut(
         self,
         identifier: str,
+        public: bool,
         erasure: Erasure,
         counting: Mapping[tuple[str, str], set[bool]],
         whole: set[str],
         placeholder: str,
-    ) -> None:
-        """Take all its evidence away; what is too much at once, and counts for nothing, bit by bit."""
+    ) -> bool:
+        """Take all its evidence of a kind away; not where it is too much at once, and counts for nothing."""
         known, outcome = self._known, self.before[identifier]
-        later = []
-        for public in KINDS:
-            dead = bool(outcome.alone or (public and outcome.muted))
-            if dead and self._size(identifier, public) > PAGE:
-                later.append(public)
-                continue
-            for strong in clear(known, identifier, public):
-                if strong not in whole and not is_erased(strong):
-                    known.unsay(strong, identifier, erasure.spoken)
-            for weak in list(known.weaker(identifier, public)):
-                if weak not in whole:  # of those all is cleared
-                    counts = public in counting.get((identifier, weak), ())
-                    cut(known, identifier, weak, placeholder if counts else "", kinds=(public,))
+        dead = bool(outcome.alone or (public and outcome.muted))
+        if dead and self._size(identifier, public) > PAGE:
+            return False
+        for strong in clear(known, identifier, public):
+            if strong not in whole and not is_erased(strong):
+                known.unsay(strong, identifier, erasure.spoken)
+        for weak in list(known.weaker(identifier, public)):
+            if weak not in whole:  # of those all is cleared
+                counts = public in counting.get((identifier, weak), ())
+                cut(known, identifier, weak, placeholder if counts else "", kinds=(public,))
+        return True
+
+    def _forget(self, identifier: str, later: list[bool], erasure: Erasure) -> None:
+        """Forget what else is known of it; evidence of these kinds goes bit by bit."""
+        known = self._known
         known.forget(identifier, is_bare=not later)
         if later:
             chore = Chore(lives_of(known, identifier), later, erasure.spoken, erased=True)

@@ -363,3 +363,14 @@ def test_the_past_of_a_shared_device_outlives_the_next_owner() -> None:
     stage.erase(C, at=200)
     assert stage.who(DEVICE).owners == (DEVICE, "erased:200.o2", D)
     assert stage.published[DEVICE].owner(DEVICE, "", 10) == DEVICE
+
+
+def test_at_the_widest_cap_an_erasure_takes_nobody_over_it() -> None:
+    """What a public key said of them becomes a nameless owner's, in a session that has one already."""
+    stage = Stage(replace(FEW, sessions=2, freed_sessions=2))
+    stage.handle(said(A, PHONE), said(PHONE, DEVICE, 2, "s1"), said(PHONE, DEVICE, 3, "s3"))
+    stage.handle(forged(A, DEVICE, 4, "s3"), forged(B, DEVICE, 5, "s1"))
+    assert stage.who(DEVICE).owners == (A, B)
+    assert stage.erase(A, at=100).state == "accepted"
+    assert stage.who(DEVICE).owners == ("erased:100.o1", B)
+    assert alone(stage) == {}
