@@ -7,8 +7,8 @@ Rules
   to the end and who did not are counted over the same days, however long each took.
 - Everything is counted in ClickHouse, in one statement (`paths_sql`), whose an interaction is and who refuses analysis
   is said by `interactions_by_person`.
-- A change of channel, and a contact, is what somebody did themselves: what the shop sends or says (outbound) and what the
-  courier does are steps of their journey, and no more.
+- A change of channel, and a contact, is what somebody did themselves: what the shop sends or says (outbound) and what
+  the courier does are steps of their journey, and no more.
 - What a contact costs is what the catalogue says (`contact_costs` of business.yaml), beside the time that somebody
   spent on it; where it says nothing there is the time alone.
 - Somebody who searches and then calls may have called anyway: a switch is no proof that the search failed.
@@ -43,6 +43,7 @@ PARTS = {
     "switch": "changed channel soon",
     "contact": "contact soon after",
     "window": "touchpoints in a row",
+    "untold": "by nearly all",
 }
 
 
@@ -165,7 +166,8 @@ def _caveats(how: How, late: dict[str, int], costs: ContactCosts | None) -> tupl
         *([_late(late, how)] if late else []),
         "A touchpoint of several journeys counts in each: a search may have been for another reason.",
         "Whoever searched and then called may have called anyway: a change of channel is no proof of a failure.",
-        f"Contacts soon after are shown with {spent}; paths of fewer than {PEOPLE_MIN} people are not shown.",
+        f"Contacts soon after are shown with {spent}. What fewer than {PEOPLE_MIN} people did, or all but fewer than "
+        f"{PEOPLE_MIN}, is not told.",
     )
 
 

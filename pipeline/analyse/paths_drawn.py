@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.analyse import TEMPLATES
+from pipeline.analyse.paths_found import NEARLY_ALL
 from pipeline.analyse.result import Result, Row
 from pipeline.serve import said
 from pipeline.serve.drawing import BOLD_W, Text, cut, lanes
@@ -60,7 +61,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way between two steps; `points`: of its line; `arrow`: of its head."""
+    """A way between two steps; `points`: of its line; `arrow`: of its head; `text`: how many, or ''."""
 
     points: str
     arrow: str
@@ -131,7 +132,7 @@ def mermaid(found: Result) -> str:
         for (start, to), row in journey.moves.items():
             if start in number and to in number:
                 line = "-->" if row.notes.get("design") == "yes" else "-.->"
-                lines.append(f'    {number[start]} {line}|"{escaped(f"{_people(row):,}")}"| {number[to]}')
+                lines.append(f'    {number[start]} {line}|"{escaped(_way(row)[1] or NEARLY_ALL)}"| {number[to]}')
         lines.append("  end")
     return "\n".join(lines) + "\n"
 
@@ -141,7 +142,10 @@ def _journey(rows: Sequence[Row]) -> Journey:
     for row in rows:
         of.setdefault(row.notes.get("part", ""), []).append(row)
     by_step = {kind: {row.notes.get("step", ""): row for row in of.get(kind, [])} for kind in ("dropped", "again")}
-    steps = sorted(of.get("step", []), key=lambda row: int(row.notes.get("step_number") or 0))
+    untold = of.get("untold", [])  # steps and ways of nearly all, without their number
+    steps = [*of.get("step", []), *(row for row in untold if "step" in row.notes)]
+    steps.sort(key=lambda row: int(row.notes.get("step_number") or 0))
+    moves = [*of.get("move", []), *(row for row in untold if "step" not in row.notes)]
     named = rows[0].notes
     return Journey(
         id=named["journey"],
@@ -150,7 +154,7 @@ def _journey(rows: Sequence[Row]) -> Journey:
         kept=next(iter(of.get("kept", [])), None),
         completed=next(iter(of.get("completed", [])), None),
         steps=[_step(row, by_step) for row in steps],
-        moves={(row.notes.get("from", ""), row.notes.get("to", "")): row for row in of.get("move", [])},
+        moves={(row.notes.get("from", ""), row.notes.get("to", "")): row for row in moves},
     )
 
 
@@ -161,7 +165,8 @@ def _step(row: Row, by_step: Mapping[str, Mapping[str, Row]]) -> Step:
 
 def _told(step: Step) -> list[str]:
     """A step's name, who came, who ended there, who came again."""
-    found = [step.name, f"{_people(step.here):,} people, {said.percent(step.here.figures.get('share'))}"]
+    share = step.here.figures.get("share")
+    found = [step.name, NEARLY_ALL if share is None else f"{_people(step.here):,} people, {said.percent(share)}"]
     if step.dropped is not None:
         found.append(f"{said.percent(step.dropped.figures.get('share'))} end here")
     if step.again is not None:
@@ -182,7 +187,7 @@ def _box(journey: Journey, step: Step, n: int) -> Box:
     below = " · ".join(told[2 : 2 + (step.dropped is not None) + (step.again is not None)])
     if below:
         texts.append(Text(BOX_W - PAD, y + BOX_H + 17, below, "lost"))
-    return Box(y, round(BOX_W * (step.here.figures.get("share") or 0.0), 1), "\n".join(told), texts)
+    return Box(y, round(BOX_W * _share(step.here), 1), "\n".join(told), texts)
 
 
 def _down(journey: Journey, pair: tuple[str, str], at: Mapping[str, int]) -> Way:
@@ -203,11 +208,17 @@ def _aside(journey: Journey, pair: tuple[str, str], at: Mapping[str, int], lane:
 
 
 def _way(row: Row) -> tuple[bool, str]:
-    return row.notes.get("design") == "yes", f"{_people(row):,}"
+    return row.notes.get("design") == "yes", "" if row.notes.get("part") == "untold" else f"{_people(row):,}"
 
 
 def _width(row: Row) -> float:
-    return round(1 + 5 * (row.figures.get("share") or 0.0), 1)
+    return round(1 + 5 * _share(row), 1)
+
+
+def _share(row: Row) -> float:
+    """Of all people; all of them where nearly all are, whose number is not told."""
+    share = row.figures.get("share")
+    return 1.0 if share is None else share
 
 
 def _people(row: Row) -> int:

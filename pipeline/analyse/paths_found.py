@@ -2,7 +2,7 @@
 
 Every line has the same figures: `people` and of how many (`of`), their `share` with its 95 % interval (Wilson: each
 person counts once), how many `times`, the median of seconds; of contacts the seconds with somebody and what they cost.
-What fewer than 10 people did is in no line.
+What fewer than 10 people did is in no line, nor what all but fewer than 10 did: it is said without its number, or not.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pipeline.domain.intervals import proportion
 PATHS_MAX, MOVES_MAX, CONTACTS_MAX, WINDOWS_MAX = 10, 30, 30, 20  # the most frequent are shown
 ARROW = " → "
 UNSAID, ELSE = "an issue that nobody noted", "something else"  # of contacts, where the catalogue has no name
+
+NEARLY_ALL = f"all but fewer than {PEOPLE_MIN} people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,70 +91,125 @@ def what(journey: Journey, start: int, to: int) -> str:
     return f"goes from “{names[start - 1]}” to “{names[to - 1]}” without {', '.join(left_out)}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Journey:
+    """What was counted of one journey, and of how many people."""
+
+    of: Counts
+    number: int
+    journey: Journey
+    everyone: int
+
+    def row(self, part: str, item: str, label: str, k: int, n: int, told: Mapping[str, str] = NOTHING) -> Row:
+        """A line: k of n people."""
+        return Row(f"{part}:{self.journey.id}:{item}", self._name(label), _figures(k, n), self._notes(part, told))
+
+    def nearly_all(self, item: str, label: str, told: Mapping[str, str]) -> Row:
+        """A line in the place of one whose number would tell of the few that it leaves out: a picture needs it."""
+        name, notes = self._name(f"{label}, {NEARLY_ALL}"), self._notes("untold", told)
+        return Row(f"untold:{self.journey.id}:{item}", name, {"of": float(self.everyone)}, notes)
+
+    def people(self, kind: Fact, *rest: int) -> int:
+        """How many did it."""
+        return self.of.get((kind, self.number, *rest), NOBODY).people
+
+    def _name(self, label: str) -> str:
+        return f"{self.journey.name}: {label}"
+
+    def _notes(self, part: str, told: Mapping[str, str]) -> dict[str, str]:
+        return {"part": part, "journey": self.journey.id, "journey_name": self.journey.name, **told}
+
+
 def _journey(of: Counts, number: int, journey: Journey) -> Iterator[Row]:
     fits = {key[2:]: count.people for key, count in of.items() if key[:2] == (Fact.FITS, number)}
     everyone = sum(fits.values())
     if everyone < PEOPLE_MIN:
         return
-    names, place = [step.name for step in journey.steps], {"journey": journey.id, "journey_name": journey.name}
-
-    def row(part: str, item: str, label: str, k: int, n: int, told: Mapping[str, str] = NOTHING) -> Row:
-        notes = {"part": part, **place, **told}
-        return Row(f"{part}:{journey.id}:{item}", f"{journey.name}: {label}", _figures(k, n), notes)
-
+    on = _Journey(of, number, journey, everyone)
     times = {key[2]: count.people for key, count in of.items() if key[:2] == (Fact.TIME, number)}
     completed = sum(people for (_, ended), people in fits.items() if ended)
     kept = sum(people for (design, _), people in fits.items() if design)
-    if _tellable(kept):
-        yield row("kept", "", "never left the design", kept, everyone)
-    if _tellable(completed):
-        end = row("completed", "", "came to its end", completed, everyone)
+    if _tellable(kept, everyone):
+        yield on.row("kept", "", "never left the design", kept, everyone)
+    if _tellable(completed, everyone):
+        end = on.row("completed", "", "came to its end", completed, everyone)
         yield Row(end.item, end.label, {**end.figures, "median_s": median_s(times)}, end.notes)
-    for n, step in enumerate(journey.steps, 1):
-        here = of.get((Fact.AT, number, n), NOBODY).people
+    yield from _steps(on)
+    yield from _moves(on)
+    yield from _paths(on)
+
+
+def _steps(on: _Journey) -> Iterator[Row]:
+    for n, step in enumerate(on.journey.steps, 1):
+        here = on.people(Fact.AT, n)
         if here < PEOPLE_MIN:
             continue
         told = {"step": step.id, "step_name": step.name, "step_number": str(n)}
-        yield row("step", step.id, step.name, here, everyone, told)
-        ended, again = (of.get((kind, number, n), NOBODY).people for kind in (Fact.ENDED, Fact.AGAIN))
-        if ended >= PEOPLE_MIN and n not in ends_of(journey):
-            yield row("dropped", step.id, f"ended at {step.name}", ended, here, told)
-        if again >= PEOPLE_MIN:
-            yield row("again", step.id, f"came to {step.name} again", again, here, told)
-    moves = _most(of, (Fact.MOVE, number), MOVES_MAX)
-    for (start, to), count in moves:
-        off = what(journey, start, to)
-        label = f"{names[start - 1]}{ARROW}{names[to - 1]}" if start else f"began at {names[to - 1]}"
-        ends = {"from": journey.steps[start - 1].id if start else "", "to": journey.steps[to - 1].id}
-        told = {"design": "no" if off else "yes", "what": off, **ends}
-        yield row("move", f"{ends['from']}>{ends['to']}", label, count.people, everyone, told)
-    paths = _most(of, (Fact.PATH, number), PATHS_MAX)
+        if not _tellable(here, on.everyone):
+            yield on.nearly_all(step.id, step.name, told)
+            continue
+        yield on.row("step", step.id, step.name, here, on.everyone, told)
+        ended, again = on.people(Fact.ENDED, n), on.people(Fact.AGAIN, n)
+        if ended and _tellable(ended, here) and n not in ends_of(on.journey):
+            yield on.row("dropped", step.id, f"ended at {step.name}", ended, here, told)
+        if again and _tellable(again, here):
+            yield on.row("again", step.id, f"came to {step.name} again", again, here, told)
+
+
+def _moves(on: _Journey) -> Iterator[Row]:
+    steps = on.journey.steps
+    for (start, to), count in _most(on.of, (Fact.MOVE, on.number), MOVES_MAX):
+        off = what(on.journey, start, to)
+        name = steps[to - 1].name
+        label = f"{steps[start - 1].name}{ARROW}{name}" if start else f"began at {name}"
+        ends = {"from": steps[start - 1].id if start else "", "to": steps[to - 1].id}
+        told, item = {"design": "no" if off else "yes", "what": off, **ends}, f"{ends['from']}>{ends['to']}"
+        if _tellable(count.people, on.everyone):
+            yield on.row("move", item, label, count.people, on.everyone, told)
+        elif not off:
+            yield on.nearly_all(item, label, told)
+
+
+def _paths(on: _Journey) -> Iterator[Row]:
+    """The most frequent. The few that are left are told with the last of them: they are all people less the others."""
+    names = [step.name for step in on.journey.steps]
+    paths = _most(on.of, (Fact.PATH, on.number), PATHS_MAX)
+    rest = on.everyone - sum(count.people for _, count in paths)
+    if paths and 0 < rest < PEOPLE_MIN:
+        rest += paths.pop()[1].people
     for steps, count in paths:
-        item = ">".join("…" if each == GOES_ON else journey.steps[each - 1].id for each in steps)
-        yield row("path", item, _way(steps, names), count.people, everyone)
-    rest = everyone - sum(count.people for _, count in paths)
-    if rest >= PEOPLE_MIN:
-        yield row("path", "*", "any other way", rest, everyone)
+        item = ">".join("…" if each == GOES_ON else on.journey.steps[each - 1].id for each in steps)
+        yield on.row("path", item, _way(steps, names), count.people, on.everyone)
+    if PEOPLE_MIN <= rest < on.everyone:
+        yield on.row("path", "*", "any other way", rest, on.everyone)
 
 
 def _switches(of: Counts, plan: Plan) -> Iterator[Row]:
     for (start, to), count in _most(of, (Fact.SWITCH,), MOVES_MAX):
-        soon = of.get((Fact.SOON, start, to), NOBODY).people
+        soon = _soon(of, start, to)
         times = {key[3]: each.times for key, each in of.items() if key[:3] == (Fact.SWITCH_TIME, start, to)}
         names = [_channel(plan, start), _channel(plan, to)]
-        figures = _figures(soon, count.people, count.times, median_s(times)) if _tellable(soon) else {}
-        figures = {**figures, "switched": float(count.people), "times": float(count.times)}
+        figures = {} if soon is None else _figures(soon, count.people)
+        figures |= {"switched": float(count.people), "times": float(count.times), "median_s": median_s(times)}
         told = {"part": "switch", "from": plan.channels[start - 1], "to": plan.channels[to - 1]}
         yield Row(f"switch:{told['from']}>{told['to']}", ARROW.join(names).capitalize(), figures, told)
+
+
+def _soon(of: Counts, start: int, to: int) -> int | None:
+    """How many changed the channel so soon; None where they are few, or all others are."""
+    soon, switched = (of.get((kind, start, to), NOBODY).people for kind in (Fact.SOON, Fact.SWITCH))
+    return soon if _tellable(soon, switched) else None
 
 
 def _contacts(of: Counts, plan: Plan, costs: ContactCosts | None) -> Iterator[Row]:
     issues = [UNSAID, *plan.issues, ELSE]
     for (place, start, to, issue), count in _most(of, (Fact.CONTACT,), CONTACTS_MAX):
         before = plan.touchpoints[place - 1] if place else "a touchpoint that the catalogue does not know"
-        channels = plan.channels[start - 1], plan.channels[to - 1]
+        channels, soon = (plan.channels[start - 1], plan.channels[to - 1]), _soon(of, start, to)
         figures: dict[str, float | None] = {
-            **_figures(count.people, of.get((Fact.SOON, start, to), count).people, count.times),
+            **({} if soon is None or not _tellable(count.people, soon) else _figures(count.people, soon)),
+            "people": float(count.people),
+            "times": float(count.times),
             "handled": float(count.handled),
             "handle_s": count.handle_s if count.handled else None,
         }
@@ -167,6 +224,8 @@ def _contacts(of: Counts, plan: Plan, costs: ContactCosts | None) -> Iterator[Ro
 def _windows(of: Counts, plan: Plan) -> Iterator[Row]:
     everyone = people(of)
     for places, count in _most(of, (Fact.WINDOW,), WINDOWS_MAX):
+        if not _tellable(count.people, everyone):
+            continue
         item = ">".join(map(str, places))
         figures = _figures(count.people, everyone, count.times)
         yield Row(f"window:{item}", _way(places, plan.touchpoints), figures, {"part": "window"})
@@ -182,7 +241,7 @@ def _most(of: Counts, kind: tuple[int, ...], most: int) -> list[tuple[tuple[int,
     return sorted(found, key=lambda each: (-each[1].people, each[0]))[:most]
 
 
-def _figures(k: int, n: int, times: int | None = None, seconds: float | None = None) -> dict[str, float | None]:
+def _figures(k: int, n: int, times: int | None = None) -> dict[str, float | None]:
     share = proportion(k, n)
     return {
         "people": float(k),
@@ -191,13 +250,13 @@ def _figures(k: int, n: int, times: int | None = None, seconds: float | None = N
         "share_low": share.low,
         "share_high": share.high,
         "times": float(k if times is None else times),
-        "median_s": seconds,
+        "median_s": None,
     }
 
 
-def _tellable(k: int) -> bool:
-    """Nobody, or enough."""
-    return k == 0 or k >= PEOPLE_MIN
+def _tellable(k: int, n: int) -> bool:
+    """Nobody or enough, both of who did it and of who did not: whoever reads k of n knows n - k too."""
+    return all(each == 0 or each >= PEOPLE_MIN for each in (k, n - k))
 
 
 def _way(numbers: Sequence[int], names: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ Decisions
 - One statement: to find out whose ten million interactions are takes as long as all that is done with them then.
 - Times go into buckets of a logarithmic histogram, whose memory does not grow with what is counted and whose median is
   off by at most 5 % (as in DDSketch: Masson, Rim and Lee 2019).
-- What fewer than 10 people did does not leave ClickHouse, but for kinds that are put together (`PUT_TOGETHER`).
+- What fewer than 10 people did does not leave ClickHouse, but for kinds that are put together, or that are told only
+  beside what they are part of (`PUT_TOGETHER`): without them nobody and a few would be the same.
 - ClickHouse may use MEMORY_BYTES_MAX for it, and writes to disk from SPILL_BYTES on.
 """
 
@@ -51,7 +52,7 @@ class Fact(IntEnum):
     CONTACT = 14  # touchpoint before, channel before, channel, issue: soon, and a contact
 
 
-PUT_TOGETHER = (Fact.FITS, Fact.TIME, Fact.SWITCH_TIME)
+PUT_TOGETHER = (Fact.FITS, Fact.TIME, Fact.SWITCH_TIME, Fact.SOON)
 
 SQL = Template((Path(__file__).parent / "paths.sql").read_text(encoding="utf-8")).substitute(
     {

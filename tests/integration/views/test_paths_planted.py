@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from .test_paths import BEGAN, DONE_TO_THEM, PERIOD, Did, analysed, store
+from .test_paths import BEGAN, DONE_TO_THEM, PERIOD, Did, analysed, store, told_of
 
 HOUR, DAY = 60, 1_440  # minutes
 DAYS = (PERIOD.until - PERIOD.since).days
@@ -81,3 +81,32 @@ def test_whom_the_shop_calls_did_not_call(client: Client) -> None:
     assert contact.label == "Cart (web) → phone, about Delivery"
     assert (contact.figures["people"], contact.figures["handled"], contact.figures["cost"]) == (15, 15, 15 * 7.5)
     assert rows["step:get_help:solve"].figures["people"] == 35  # it stays a step of a journey
+
+
+def test_nine_who_change_soon_are_not_nobody(client: Client) -> None:
+    """Of 30 and of 39 who change the channel 9 do so soon, and of others none, or all but 9."""
+    for n, (start, to, soon, people) in enumerate(
+        [("web", "phone", 9, 30), ("web", "chat", 0, 30), ("mobile", "chat", 30, 39), ("mobile", "phone", 12, 30)]
+    ):
+        did = [Did(f"customer:{n}-{m}", 0, "site_search", start) for m in range(people)]
+        did += [Did(f"customer:{n}-{m}", 20 if m < soon else 300, "vru", to) for m in range(people)]
+        store(client, did, BEGAN)
+    of = {row.item: row.figures for row in analysed(client).rows}
+    for item, people in (("switch:web>phone", 30), ("switch:mobile>chat", 39)):
+        assert of[item]["switched"] == people
+        assert not {"people", "of", "share"} & of[item].keys()
+    assert (of["switch:web>chat"]["people"], of["switch:web>chat"]["share"]) == (0, 0)
+    assert (of["switch:mobile>phone"]["people"], of["switch:mobile>phone"]["share"]) == (12, 0.4)
+
+
+def test_all_but_a_few_tells_of_the_few(client: Client) -> None:
+    """Of 1,000 all but 5 come to the end, or go on, or never leave the design."""
+    whole = [(place, round(part * DAY)) for place, part in WHOLE]
+    did = [Did(f"customer:{n}", at, place) for n in range(995) for place, at in whole]
+    did += [Did(f"customer:{n}", 0, "cart") for n in range(995, 1_000)]
+    store(client, did, BEGAN)
+    found = analysed(client)
+    of = {row.item: row.figures for row in found.rows}
+    assert of["step:buy:pay"]["people"] == 1_000
+    assert all(each == 0 or each >= 10 for row in found.rows for each in told_of(row))
+    assert not {"completed:buy:", "kept:buy:", "path:buy:*", "path:buy:find>choose>pay>wait>receive"} & of.keys()

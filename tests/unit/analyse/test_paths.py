@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import msgspec
@@ -11,10 +14,10 @@ import pytest
 
 from pipeline import catalogue
 from pipeline.analyse import paths_drawn, paths_found, paths_plan
-from pipeline.analyse.paths_found import Count
+from pipeline.analyse.paths_found import Count, Counts
 from pipeline.analyse.paths_plan import How
 from pipeline.analyse.paths_sql import GOES_ON, PUT_TOGETHER, SQL, Fact
-from pipeline.analyse.result import Result
+from pipeline.analyse.result import Result, Row
 from pipeline.settings import Settings
 from tests.mapping import HOSTILE
 
@@ -99,6 +102,78 @@ def test_few_people_are_in_no_line() -> None:
     assert "completed:buy:" not in items  # they are 5
     assert "path:buy:find>choose>…" in items
     assert "path:buy:*" in items
+
+
+def crowd(*ways: tuple[int, tuple[int, ...]]) -> Counts:
+    """People who bought so many at a time, each in one visit: what the statement counts of them."""
+    found: dict[tuple[int, ...], int] = defaultdict(int)
+    for people, steps in ways:
+        for key in [
+            (Fact.FITS, 1, int(paths_found.what(BUY, 0, steps[0]) == ""), int(steps[-1] == 5)),
+            (Fact.PATH, 1, *steps),
+            (Fact.ENDED, 1, steps[-1]),
+            *((Fact.AT, 1, step) for step in steps),
+            *((Fact.MOVE, 1, *pair) for pair in pairwise((0, *steps))),
+        ]:
+            found[key] += people
+    return {key: Count(people, people) for key, people in found.items()}
+
+
+def lines(counts: Counts) -> dict[str, Row]:
+    return {row.item: row for row in paths_found.rows(counts, paths_plan.plan(SHOP, 0, 1, How()))}
+
+
+def few_in(rows: Iterable[Row]) -> list[str]:
+    """Lines that tell of 1 to 9 people: who did it, or who of all these did not."""
+    told = [(row.item, row.figures.get("people"), row.figures.get("of")) for row in rows]
+    return [item for item, k, n in told if k is not None and (0 < k < 10 or (n is not None and 0 < n - k < 10))]
+
+
+@pytest.mark.parametrize("most", [0, 1, 9, 10, 40, 991, 999, 1_000])
+def test_neither_who_did_it_nor_who_did_not_is_told_where_they_are_few(most: int) -> None:
+    of = lines(crowd((most, (1, 2, 3, 4, 5)), (1_000 - most, (3,))))
+    assert few_in(of.values()) == []
+    enough = most in (0, 10, 40, 1_000)
+    assert ("completed:buy:" in of, "kept:buy:" in of) == (enough, enough)
+    assert of["step:buy:pay"].figures["people"] == 1_000
+
+
+def test_few_that_are_left_are_told_together_with_the_last_path() -> None:
+    ways = ((500, (1, 2, 3)), (30, (2, 3)), (20, (3,)))
+    of = lines(crowd(*ways, (4, (5,)), (5, (4, 5))))
+    assert [row.figures["people"] for item, row in of.items() if item.startswith("path:")] == [500, 30, 29]
+    assert of["path:buy:*"].figures["people"] == 29
+    of = lines(crowd(*ways, (10, (5,))))
+    assert of["path:buy:receive"].figures["people"] == 10
+    assert "path:buy:*" not in of
+    of = lines(crowd((500, (1, 2, 3)), (9, (3,))))
+    assert not [item for item in of if item.startswith("path:")]  # that 509 went any way tells nothing
+
+
+def test_a_step_and_a_way_of_nearly_all_are_drawn_without_their_number() -> None:
+    rows = tuple(lines(crowd((60, (1, 2, 3)), (4, (3,)))).values())
+    found = Result("paths", 1, 1, date(2026, 9, 1), date(2026, 10, 1), 64, 0, rows=rows)
+    (journey,) = paths_drawn.journeys(found)
+    assert (journey.people, [step.name for step in journey.steps]) == (64, [each.name for each in BUY.steps[:3]])
+    picture = paths_drawn.picture(journey)
+    assert [box.filled for box in picture.boxes] == [paths_drawn.BOX_W] * 3
+    assert len(picture.ways) == 2
+    for drawn in (paths_drawn.svg(found), paths_drawn.mermaid(found)):
+        assert "all but fewer than 10 people" in drawn
+        assert not re.search(r"\b(60|4|0) people|\b94", drawn)
+
+
+def test_few_who_changed_soon_are_not_told() -> None:
+    base = {(Fact.PEOPLE,): Count(900, 900), (Fact.SWITCH, 1, 3): Count(100, 120)}
+    for soon, told in ((0, True), (1, False), (9, False), (10, True), (90, True), (95, False), (100, True)):
+        of = lines({**base, (Fact.SOON, 1, 3): Count(soon, soon), (Fact.CONTACT, 1, 1, 3, 0): Count(soon, soon)})
+        assert few_in(of.values()) == []
+        assert of["switch:web>phone"].figures["switched"] == 100
+        assert of["switch:web>phone"].figures.get("people") == (soon if told else None)
+        assert of["switch:web>phone"].figures.get("of") == (100 if told else None)
+        contact = of.get("contact:1:1:3:0")
+        assert (contact is not None) == (soon >= 10)
+        assert contact is None or ("of" in contact.figures) == told
 
 
 def test_no_name_means_anything_in_a_picture() -> None:
