@@ -1,13 +1,14 @@
 """`throughline analyse link`: experience up to a landmark day against the business results after it.
 
 The landmark is `--from`; results count from then up to `--to`, 90 days later where nothing is said. Customers are
-people known by name. Who refuses analysis is in none of the views that this reads, and no id leaves ClickHouse.
+people who were known by name before it, were active, and had not left. Who refuses analysis is in none of the views
+that this reads, and no id leaves ClickHouse.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from pipeline.analyse import link_rows, shown, source
 from pipeline.analyse.dose import svg as svg  # what --svg draws
+from pipeline.analyse.few import few
 from pipeline.analyse.link_sql import CURRENCIES, CUSTOMERS
 from pipeline.analyse.linking import OUTCOMES, Customers, Floats, TooFew, links
 from pipeline.analyse.result import Result
@@ -25,7 +27,7 @@ from pipeline.settings import Settings
 
 SUMMARY = "what experience up to --from has to do with business results from then on"
 COLUMNS: Sequence[shown.Column] = link_rows.COLUMNS
-VERSION = 1
+VERSION = 2
 DAYS = 90  # of results
 ACTIVE_DAYS, RECENT_DAYS = 90, 30
 DAYS_MAX = 366
@@ -110,19 +112,16 @@ def linked_from(client: Client, period: Period, how: How, seed: int, now: dateti
             f"is --from {latest}"
         )
     moments = Moments.of(period, how)
-    currencies = [
-        (str(code), int(people), int(amounts), int(first))
-        for code, people, amounts, first in client.query(CURRENCIES, {"until": moments.until}).result_rows
-    ]
-    if not currencies:
+    told = [Amounts(*row) for row in client.query(CURRENCIES, {"until": moments.until}).result_rows]
+    if not told:
         return asked.refused(
             f"there are no business results before {period.until}. Orders are events (order_placed); what has no "
             "contact is sent to POST /v1/outcomes, or imported"
         )
-    currency = currency_of(how.currency, {code: people for code, people, amounts, _ in currencies if amounts})
+    people = {each.currency: each.people for each in told if each.amounts}
+    currency = currency_of(how.currency, people)
     if currency is None:
-        return asked.refused(_mixed(how.currency, {code: n for code, n, amounts, _ in currencies if amounts}))
-    unsaid = sum(people for code, people, amounts, _ in currencies if amounts and code == "" != currency)
+        return asked.refused(_mixed(how.currency, people))
     asked = replace(asked, currency=currency)
     columns = _columns(client, {**_bound(moments), "currency": currency, "definition": asked.definition})
     if not columns:  # ClickHouse names the columns of rows only
@@ -130,7 +129,32 @@ def linked_from(client: Client, period: Period, how: How, seed: int, now: dateti
             f"no customer was active in the {how.active_days} days before {period.since}. "
             "Choose more --active-days, or another --from"
         )
-    return analysed(asked, columns, moments, min(first for *_, first in currencies), unsaid)
+    return analysed(asked, columns, moments, since_of(told, currency), people.get("", 0) if currency else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Amounts of one currency ('': of none), and when the first results were, ms since 1970; None: there are none."""
+
+    currency: str
+    people: int  # who have amounts in it
+    amounts: int
+    net: int | None
+    bought: int | None
+    returned: int | None
+
+
+def since_of(told: Sequence[Amounts], currency: str) -> dict[str, int]:
+    """Outcome → since when it is recorded, ms since 1970. Without an outcome that never was.
+
+    Amounts are those of the currency; an order or a return is one whatever it says of amounts.
+    """
+    first = {
+        "net": [each.net for each in told if each.currency == currency],
+        "bought": [each.bought for each in told],
+        "returned": [each.returned for each in told],
+    }
+    return {name: min(known) for name, each in first.items() if (known := [at for at in each if at is not None])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,30 +180,35 @@ class Asked:
         return self.result(0, refused=why)
 
 
-def analysed(asked: Asked, columns: dict[str, Floats], moments: Moments, first: int, unsaid: int) -> Result:
-    """From arrays to a result. Pure. `first`: when the first business result was, ms since 1970; `unsaid`: how many
+def analysed(
+    asked: Asked, columns: dict[str, Floats], moments: Moments, since: Mapping[str, int], unsaid: int
+) -> Result:
+    """From arrays to a result. Pure. `since`: outcome → when its first result was, ms since 1970; `unsaid`: how many
     people have amounts of which no currency is said, and which do not count."""
-    here = columns.pop("elsewhere") == 0
-    there = {name: column[here] for name, column in columns.items()}
-    customers = _customers(there)
+    gone, elsewhere = columns.pop("gone") != 0, columns.pop("elsewhere") != 0
+    here = ~gone & ~elsewhere
+    customers = _customers({name: column[here] for name, column in columns.items()})
     late_ms = MISSING_DAYS_MAX * 86_400_000
-    if first > moments.control + late_ms:  # the control's results are not known
-        customers = replace(customers, recent=np.full_like(customers.recent, np.nan))
+    unknown = [name for name in customers.control if since.get(name, moments.until) > moments.control + late_ms]
+    nothing = np.full_like(customers.score, np.nan)  # what was not recorded is not zero
+    customers = replace(customers, control={**customers.control, **dict.fromkeys(unknown, nothing)})
     try:
         found = links(customers)
     except TooFew as error:
-        active = f"active: {len(customers.score):,}"
+        active = f"active: {few(len(customers.score))}"
         return asked.refused(f"{error} ({active}). Choose more --active-days, or another --from")
+    first = since.get("net", moments.oldest)
     known = link_rows.Known(
         landmark=asked.period.since,
         days=(asked.period.until - asked.period.since).days,
         recent_days=asked.how.recent_days,
         currency=asked.currency,
         without_score=int(np.count_nonzero(~np.isfinite(customers.score))),
-        other_currency=int(np.count_nonzero(~here)),
+        gone=int(np.count_nonzero(gone)),
+        other_currency=int(np.count_nonzero(~gone & elsewhere)),
         no_currency=unsaid,
         results_since=_day(first, asked.period) if first > moments.before + late_ms else None,
-        control_known=first <= moments.control + late_ms,
+        control_unknown=tuple(unknown),
     )
     n = int(np.count_nonzero(np.isfinite(customers.score)))
     return asked.result(n, caveats=link_rows.caveats(found, known), rows=link_rows.rows(found, known))
@@ -221,7 +250,7 @@ def currency_of(chosen: str | None, amounts: dict[str, int]) -> str | None:
 
 
 def _mixed(chosen: str | None, amounts: dict[str, int]) -> str:
-    said = ", ".join(f"{code} ({people:,} people)" for code, people in amounts.items() if code)
+    said = ", ".join(f"{code} ({few(people)} people)" for code, people in amounts.items() if code)
     if chosen is not None:
         return f"there are no amounts in {chosen!r}; there are in: {said or 'no currency at all'}"
     return f"amounts are in several currencies and cannot be added up: choose one by --currency, of {said}"

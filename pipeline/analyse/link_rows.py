@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pipeline.analyse import PEOPLE_MIN
+from pipeline.analyse.few import few
 from pipeline.analyse.linking import PER_POINTS, Link
 from pipeline.analyse.result import Row
 from pipeline.analyse.shown import COUNT, NOBODY_KNOWS, RATIO, Column, estimate, figure
@@ -29,10 +31,11 @@ class Known:
     recent_days: int  # of the experience that the negative control is about
     currency: str
     without_score: int = 0  # customers who were active
+    gone: int = 0  # who had left by the landmark
     other_currency: int = 0  # customers who have amounts in another one
     no_currency: int = 0  # people with amounts of which none is said
     results_since: date | None = None  # when results began, where they do not cover the window of earlier spend
-    control_known: bool = True  # whether they cover that of the negative control
+    control_unknown: Sequence[str] = ()  # outcomes of which they do not cover that of the negative control
 
 
 def rows(found: Sequence[Link], known: Known) -> tuple[Row, ...]:
@@ -43,21 +46,18 @@ def rows(found: Sequence[Link], known: Known) -> tuple[Row, ...]:
 def caveats(found: Sequence[Link], known: Known) -> tuple[str, ...]:
     """What to beware of, in words; that it is association comes first."""
     said = [ASSOCIATION, *(_control_fails(each, known) for each in found if each.control_holds is False)]
-    silent = [each.outcome.label for each in found if each.outcome.controlled and _silent(each)]
-    if not known.control_known:
-        said.append("There is no negative control: business results do not reach back to its window.")
-    elif silent:
-        said.append(f"There is no negative control for {_list(silent)}: too few have what it takes.")
+    said += _no_control([each for each in found if each.outcome.controlled and not each.reason], known)
     if known.results_since:
         said.append(f"Business results begin on {known.results_since}, so earlier spend is not whole.")
+    if known.gone:
+        said.append(f"Left out: {few(known.gone)} customers who had left by then.")
     if known.without_score:
-        said.append(f"{_people(known.without_score)} active then, without a score by then: left out.")
+        said.append(f"Left out: {few(known.without_score)} customers who were active, without a score by then.")
     if known.other_currency:
-        said.append(
-            f"{_people(known.other_currency)} with amounts in other currencies than {known.currency}: left out."
-        )
+        others = f"amounts in other currencies than {known.currency}"
+        said.append(f"Left out: {few(known.other_currency)} customers with {others}.")
     if known.no_currency:
-        said.append(f"Amounts without a currency do not count; {known.no_currency:,} people have some.")
+        said.append(f"Amounts without a currency do not count; {few(known.no_currency)} people have some.")
     return tuple(said)
 
 
@@ -75,7 +75,8 @@ def unit(link: Link, known: Known) -> str:
 
 
 def _effect(link: Link, known: Known) -> Row:
-    figures = {"n": float(link.n), "control_n": float(link.control_n)}
+    few_controls = 0 < link.control_n < PEOPLE_MIN
+    figures = {"n": float(link.n), "control_n": None if few_controls else float(link.control_n)}
     return Row(
         item=link.outcome.name,
         label=link.outcome.label,
@@ -122,8 +123,21 @@ def _verdict(link: Link) -> str:
     return "more with better experience" if low > 0 else "less with better experience"
 
 
-def _silent(link: Link) -> bool:
-    return not link.reason and link.control_holds is None
+def _no_control(found: Sequence[Link], known: Known) -> list[str]:
+    """Why there is no negative control of those that could have one."""
+    unknown = [each.outcome.label for each in found if each.outcome.name in known.control_unknown]
+    silent = [
+        each.outcome.label
+        for each in found
+        if each.outcome.name not in known.control_unknown and each.control_holds is None
+    ]
+    said = []
+    if unknown:
+        of = f" for {_list(unknown)}" if len(unknown) < len(found) else ""
+        said.append(f"There is no negative control{of}: business results do not reach back to its window.")
+    if silent:
+        said.append(f"There is no negative control for {_list(silent)}: too few have what it takes.")
+    return said
 
 
 def _control_fails(link: Link, known: Known) -> str:
@@ -135,10 +149,6 @@ def _control_fails(link: Link, known: Known) -> str:
         "before those, which they cannot have caused. These customers differ in other ways too, or their results led "
         "to their experience: at most a part of the effect is one."
     )
-
-
-def _people(n: int) -> str:
-    return "1 customer" if n == 1 else f"{n:,} customers"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -5,9 +5,9 @@ Sums and means are rounded, and people in their order, so that the same rows giv
 
 from __future__ import annotations
 
-#: Of each person: the scores as they stood at three moments, by days that were over then; and what was seen until the
-#: landmark. Rows of scores are of persons as they are known now, and so are results. Who refuses analysis is no person
-#: here.
+#: Of each person who was known by name and active at the landmark: the scores as they stood at three moments, by days
+#: that were over then; what was seen until the landmark; and whether they had left by then. Rows of scores are of
+#: persons as they are known now, and so are results. Who refuses analysis is no person here.
 CUSTOMERS = """
 WITH
     fromUnixTimestamp64Milli({landmark:Int64}, 'UTC') AS landmark,
@@ -33,7 +33,8 @@ SELECT
     round(ifNull(r.net_control, 0), 6) AS net_control,
     r.bought_control AS bought_control,
     r.returned_control AS returned_control,
-    r.elsewhere AS elsewhere
+    r.elsewhere AS elsewhere,
+    r.gone AS gone
 FROM
 (
     SELECT
@@ -49,7 +50,7 @@ FROM
     FROM interactions_by_person
     WHERE occurred_at < landmark AND match(person, '^(customer|loyalty):')
     GROUP BY person
-    HAVING last_seen >= active
+    HAVING last_seen >= active AND countIf(match(identifier, '^(customer|loyalty):')) > 0
 ) AS p
 LEFT JOIN
 (
@@ -71,11 +72,13 @@ LEFT JOIN
         countIf(bought AND later) > 0 AS bought_after,
         countIf(returned AND later) > 0 AS returned_after,
         countIf(kind = 'churn' AND later) > 0 AS churned_after,
-        sumIf(amount, ours AND occurred_at < control) AS control_spend,
+        sumIf(amount, ours AND earliest) AS control_spend,
         sumIf(amount, ours AND controlled) AS net_control,
         countIf(bought AND controlled) > 0 AS bought_control,
         countIf(returned AND controlled) > 0 AS returned_control,
-        countIf(NOT ours AND currency != '' AND ifNull(amount, 0) != 0) > 0 AS elsewhere
+        countIf(NOT ours AND occurred_at >= oldest AND currency != '' AND ifNull(amount, 0) != 0) > 0 AS elsewhere,
+        countIf(kind = 'churn' AND NOT later) > 0
+            AND maxIf(occurred_at, kind = 'churn' AND NOT later) >= maxIf(occurred_at, bought AND NOT later) AS gone
     FROM
     (
         SELECT
@@ -85,18 +88,29 @@ LEFT JOIN
             kind IN ('return', 'refund') AS returned,
             occurred_at >= before AND occurred_at < landmark AS earlier,
             occurred_at >= landmark AS later,
-            occurred_at >= control AND occurred_at < recently AS controlled
+            occurred_at >= control AND occurred_at < recently AS controlled,
+            occurred_at >= oldest AND occurred_at < control AS earliest
         FROM business_results
-        WHERE occurred_at >= oldest AND occurred_at < end
+        WHERE occurred_at < end
     )
     GROUP BY person
 ) AS r ON r.person = p.person
 ORDER BY p.person
 SETTINGS join_use_nulls = 0"""
-#: In which currencies amounts are, of how many people, and when the first result was.
+#: In which currencies amounts are, of how many people; and since when there are amounts in each, orders and renewals,
+#: returns and refunds (ms since 1970; null: there are none).
 CURRENCIES = """
-SELECT currency, uniqExact(person) AS people, countIf(ifNull(amount, 0) != 0) AS amounts,
-    toInt64(toUnixTimestamp64Milli(min(occurred_at))) AS first
-FROM business_results
-WHERE occurred_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')
+SELECT
+    currency,
+    uniqExactIf(person, says) AS people,
+    countIf(says) AS amounts,
+    minOrNullIf(at, says) AS net,
+    minOrNullIf(at, kind IN ('order', 'renewal')) AS bought,
+    minOrNullIf(at, kind IN ('return', 'refund')) AS returned
+FROM
+(
+    SELECT *, ifNull(amount, 0) != 0 AS says, toInt64(toUnixTimestamp64Milli(occurred_at)) AS at
+    FROM business_results
+    WHERE occurred_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')
+)
 GROUP BY currency ORDER BY people DESC, currency"""

@@ -3,7 +3,8 @@
 Method
 - A landmark (Anderson, Cain and Gelber 1983, J. Clin. Oncol. 1, 710-719): who counts, and with which experience, is
   decided by what was known before that day; results count from it on. So nobody's experience is part of what it is to
-  explain, and nobody counts because of what came later.
+  explain, and nobody counts because of what came later: neither who became known by name only then, nor, as one who
+  stays, who had left before and had bought nothing since.
 - Spearman's rank correlation, with the interval of Bonett and Wright (2000), Psychometrika 65, 23-28: Fisher's z with
   the standard error √((1 + r²/2) / (n − 3)).
 - The effect is the coefficient of experience in a linear regression on it, on tenure (its logarithm) and on earlier
@@ -32,6 +33,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from pipeline.analyse import PEOPLE_MIN
+from pipeline.analyse.few import few
 from pipeline.domain.intervals import UNKNOWN, Interval, proportion
 
 CUSTOMERS_MIN = 50  # with fewer, nothing is said
@@ -61,7 +63,7 @@ OUTCOMES = (
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """Customers who were active before the landmark: arrays of one length, a customer at each place.
+    """Customers who were active before the landmark and had not left: arrays of one length, a customer at each place.
 
     Scores are 0 to 100, NaN where there was no evidence; amounts are in one currency. The control's window is as long
     as the one after the landmark, and ends where the last days begin.
@@ -76,7 +78,7 @@ class Customers:
     score_between: Floats  # as it stood when it ended
     control_tenure_days: Floats  # until the control's window began; negative: not yet seen
     control_spend: Floats  # net amount of the window before the control's
-    control: Mapping[str, Floats]  # outcome → result in the control's window
+    control: Mapping[str, Floats]  # outcome → result in the control's window; NaN: not recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def links(customers: Customers) -> list[Link]:
     there = np.isfinite(customers.score)
     n = int(there.sum())
     if n < CUSTOMERS_MIN:
-        raise TooFew(f"{n:,} customers were active and have a score; it takes {CUSTOMERS_MIN} to say anything")
+        raise TooFew(f"{few(n)} customers were active and have a score; it takes {CUSTOMERS_MIN} to say anything")
     if np.ptp(customers.score[there]) == 0:
         raise TooFew(f"all {n:,} customers have the same score: nothing can go with it")
     return [_link(customers, there, each) for each in OUTCOMES]
@@ -170,7 +172,7 @@ def effect(result: Floats, exposure: Floats, controls: Sequence[Floats]) -> Inte
 
     Unknown where there are fewer than 10 customers to each coefficient, or the exposure follows from the controls.
     """
-    held = [(each - each.mean()) / each.std() for each in controls if each.size and each.std() > 0]
+    held = [(each - each.mean()) / each.std() for each in controls if each.size and np.ptp(each) > 0]
     columns = np.column_stack([exposure / PER_POINTS, np.ones_like(exposure), *held])
     if len(result) < 10 * columns.shape[1] or np.linalg.matrix_rank(columns) < columns.shape[1]:
         return UNKNOWN
@@ -186,9 +188,10 @@ def _negative_control(customers: Customers, there: npt.NDArray[np.bool_], outcom
     if not outcome.controlled:
         return 0, UNKNOWN
     whole = there & (customers.control_tenure_days >= 0)
-    for each in (customers.recent, customers.score_before, customers.score_between):
+    result = customers.control[outcome.name]
+    for each in (result, customers.recent, customers.score_before, customers.score_between):
         whole &= np.isfinite(each)
-    n, result = int(whole.sum()), customers.control[outcome.name][whole]
+    n, result = int(whole.sum()), result[whole]
     if n < CUSTOMERS_MIN or _unfit(result, outcome):
         return n, UNKNOWN
     held = [

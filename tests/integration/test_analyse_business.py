@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -22,6 +21,7 @@ from pipeline.analyse.linking import OUTCOMES, Customers, links
 from pipeline.clickhouse import connect
 from pipeline.settings import Settings
 from tests.conftest import Stack
+from tests.outcomes import Rows
 
 ZONE = ZoneInfo(catalogue.load(Settings().catalogue_folder).business.time_zone)
 LANDMARK, UNTIL = date(1996, 5, 1), date(1996, 7, 30)  # long before whatever other tests store
@@ -47,78 +47,6 @@ def command(stack: Stack, capsys: pytest.CaptureFixture[str], *words: str, statu
 def at(day: date, hour: float = 0.0) -> datetime:
     """A moment of the business's day."""
     return datetime(day.year, day.month, day.day, tzinfo=ZONE) + timedelta(hours=hour)
-
-
-@dataclass
-class Rows:
-    """Rows to store, by table."""
-
-    interactions: list[dict[str, Any]] = field(default_factory=list)
-    customer_scores: list[dict[str, Any]] = field(default_factory=list)
-    outcomes: list[dict[str, Any]] = field(default_factory=list)
-
-    def happened(self, who: str, when: datetime, type: str = "page_viewed", **more: Any) -> None:
-        self.interactions.append(
-            {
-                "occurred_day": when.astimezone(UTC).date(),
-                "identifier": who,
-                "source": "link-test",
-                "event_id": f"e{len(self.interactions)}",
-                "channel": "web",
-                "type": type,
-                "touchpoint": "checkout",
-                "occurred_at": when,
-                "occurred_at_sent": when,
-                "received_at": when,
-                "measures": {},
-                "properties": {},
-                "consent": {},
-                "ease": None,
-                **more,
-            }
-        )
-
-    def bought(self, who: str, when: datetime, amount: float, currency: str = "USD") -> None:
-        self.happened(
-            who,
-            when,
-            "order_placed",
-            measures={"amount": amount},
-            properties={"currency": currency} if currency else {},
-        )
-
-    def scored(self, who: str, day: date, overall: float) -> None:
-        self.customer_scores.append(
-            {
-                "person": who,
-                "day": day,
-                "definition": 1,
-                "overall": overall,
-                "overall_n": 1,
-                "ease": overall,
-                "ease_n": 1,
-            }
-        )
-
-    def outcome(self, who: str, when: datetime, kind: str, amount: float | None = None) -> None:
-        self.outcomes.append(
-            {
-                "source": "link-test-crm",
-                "outcome_id": f"o{len(self.outcomes)}",
-                "kind": kind,
-                "identifier": who,
-                "occurred_at": when,
-                "received_at": when,
-                "amount": amount,
-                "currency": "" if amount is None else "USD",
-            }
-        )
-
-    def store(self, client: Client) -> None:
-        for table in ("interactions", "customer_scores", "outcomes"):
-            rows: list[dict[str, Any]] = getattr(self, table)
-            if rows:
-                client.insert(table, [list(row.values()) for row in rows], list(rows[0]))
 
 
 @pytest.fixture(scope="module")
@@ -235,8 +163,8 @@ def test_link_says_of_the_rows_what_arrays_say(
     assert rows["returned"]["notes"]["verdict"] == "less with better experience"
     assert rows["bought"]["notes"]["reason"] == "fewer than 10 customers have none"
     assert said["caveats"][0].startswith("Association, not cause")
-    assert "20 customers active then, without a score by then: left out." in said["caveats"]
-    assert "20 customers with amounts in other currencies than USD: left out." in said["caveats"]
+    assert "Left out: 20 customers who were active, without a score by then." in said["caveats"]
+    assert "Left out: 20 customers with amounts in other currencies than USD." in said["caveats"]
     assert not any("is not null" in each for each in said["caveats"])
     drawn = ElementTree.fromstring(picture.read_text())
     points = drawn.findall(".//{http://www.w3.org/2000/svg}circle")

@@ -72,19 +72,47 @@ def test_a_negative_control_that_is_not_null_is_told() -> None:
 
 def test_what_could_not_be_used_is_told() -> None:
     known = replace(
-        KNOWN, without_score=1, other_currency=3, no_currency=2, results_since=date(2026, 4, 1), control_known=False
+        KNOWN,
+        without_score=10,
+        gone=1_234,
+        other_currency=30,
+        no_currency=20,
+        results_since=date(2026, 4, 1),
+        control_unknown=("net", "bought"),
     )
     assert caveats([replace(NET, control=UNKNOWN)], known)[1:] == (
         "There is no negative control: business results do not reach back to its window.",
         "Business results begin on 2026-04-01, so earlier spend is not whole.",
-        "1 customer active then, without a score by then: left out.",
-        "3 customers with amounts in other currencies than EUR: left out.",
-        "Amounts without a currency do not count; 2 people have some.",
+        "Left out: 1,234 customers who had left by then.",
+        "Left out: 10 customers who were active, without a score by then.",
+        "Left out: 30 customers with amounts in other currencies than EUR.",
+        "Amounts without a currency do not count; 20 people have some.",
     )
     silent = caveats([replace(NET, control=UNKNOWN), RETURNED], KNOWN)
     assert silent[1] == (
         "There is no negative control for Net amount and Returned or refunded: too few have what it takes."
     )
+    both = caveats([replace(NET, control=UNKNOWN), RETURNED], known)
+    assert both[1:3] == (
+        "There is no negative control for Net amount: business results do not reach back to its window.",
+        "There is no negative control for Returned or refunded: too few have what it takes.",
+    )
+
+
+def test_how_few_were_left_out_is_not_said() -> None:
+    known = replace(KNOWN, without_score=1, gone=9, other_currency=3, no_currency=2)
+    assert caveats([NET], known)[1:] == (
+        "Left out: fewer than 10 customers who had left by then.",
+        "Left out: fewer than 10 customers who were active, without a score by then.",
+        "Left out: fewer than 10 customers with amounts in other currencies than EUR.",
+        "Amounts without a currency do not count; fewer than 10 people have some.",
+    )
+
+
+@pytest.mark.parametrize(("control_n", "shown"), [(0, 0), (9, None), (10, 10)])
+def test_of_how_few_a_control_was_made_is_not_shown(control_n: int, shown: float | None) -> None:
+    (row, *_) = rows([replace(NET, control_n=control_n, control=UNKNOWN)], KNOWN)
+    assert row.figures["control_n"] == shown
 
 
 def test_windows_are_of_the_businesss_days_also_where_clocks_change() -> None:

@@ -192,6 +192,18 @@ class TestTooLittle:
         young = replace(of_world, control_tenure_days=np.full(200, -1.0))
         assert of(links(young), "net").control_holds is None
 
+    def test_a_control_that_is_the_same_for_all_holds_nothing(self) -> None:
+        rng = np.random.default_rng(1)
+        x, y = rng.uniform(0, 100, 100), rng.normal(0, 1, 100)
+        same = np.log1p(np.full(100, 399.5))  # whose standard deviation is not quite 0
+        assert effect(y, x, [same]) == effect(y, x, [])
+
+    def test_a_window_that_was_not_recorded_is_no_control(self) -> None:
+        of_world = world(1, n=200)
+        unknown = replace(of_world, control={**of_world.control, "net": np.full(200, np.nan)})
+        assert (of(links(unknown), "net").control_n, of(links(unknown), "net").control_holds) == (0, None)
+        assert of(links(unknown), "returned").control_n == 200
+
     def test_an_exposure_that_follows_from_the_controls_has_no_effect(self) -> None:
         x = np.arange(50.0)
         assert effect(x, x, [2 * x]) == (None, None, None)
