@@ -8,7 +8,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
-TWO_FILES := -n 2 --dist loadfile --no-loadscope-reorder
+TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
 BI_LOCK := deploy/superset/requirements.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 
@@ -28,8 +28,8 @@ test: dev ## set up, check, and run all tests but the long ones
 	@$(MAKE) --no-print-directory check
 	@echo "== Tests of units, two at a time"
 	@$(BIN)/python -m pytest tests/unit -n 2
-	@echo "== Tests of contracts and of the real stack (Kafkas and ClickHouses of their own, on free ports), two files at a time"
-	@$(BIN)/python -m pytest tests/contract tests/integration tests/system -m "not long" $(TWO_FILES)
+	@echo "== Tests of contracts and of the real stack (Kafkas and ClickHouses of their own, on free ports), two at a time"
+	@$(BIN)/python -m pytest tests/contract tests/integration tests/system -m "not long" $(TWO_AT_ONCE)
 
 test-long: dev ## the tests that take minutes each, and whole what `make test` looks at a part of
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/system -m "long or sized or hypothesis" --hypothesis-profile=thorough

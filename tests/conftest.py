@@ -19,32 +19,42 @@ from tests import examples
 
 examples.few()  # unless --hypothesis-profile says otherwise
 
-#: The files that take longest, first: two run at a time, and none of these is to begin when the others have ended.
-#: Those with a product of their own stand before those that share one, which runs on until the end.
-FIRST = (
+#: The files with a stack of their own, or with none: any worker may run them. Those that take longest come first, so
+#: that none of them begins when all others have ended.
+ALONE = (
+    "system/test_stack.py",
+    "system/test_desk.py",
+    "integration/test_store.py",
     "system/test_privacy.py",
     "integration/test_planted.py",
     "system/test_storm_short.py",
-    "system/test_stack.py",
-    "system/test_real_bank.py",
-    "integration/engine/test_faults.py",
-    "integration/test_store_erasing.py",
-    "integration/test_store_people.py",
     "integration/test_rotation.py",
-    "integration/test_store.py",
-    "system/test_desk.py",
-    "system/test_real_files.py",
+    "integration/test_reconciliation.py",
+    "contract/test_producers.py",
+    "system/test_real_bank.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; all else keeps its order."""
+    """Have one worker run all that shares a stack, and one all that shares a product: each is there only once.
+
+    What shares a stack is about half of everything, and comes first; what shares a product comes last, so that nobody
+    pays for one that only waits.
+    """
     here = Path(__file__).parent
 
-    def place(item: pytest.Item) -> int:
-        name = item.path.relative_to(here).as_posix()
-        return FIRST.index(name) if name in FIRST else len(FIRST)
+    def shares(file: str) -> str:
+        folder = file.partition("/")[0]
+        return file if file in ALONE else {"integration": "a stack", "system": "a product"}.get(folder, file)
 
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(here).as_posix()
+        if file in ALONE:
+            return 1 + ALONE.index(file)
+        return 0 if shares(file) == "a stack" else 1 + len(ALONE)
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(shares(item.path.relative_to(here).as_posix())))
     items.sort(key=place)
 
 

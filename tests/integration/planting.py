@@ -27,8 +27,8 @@ PLANTS = {
     "card": ("4111 1111 1111 1111", "4111111111111111"),
     "account": ("DE89 3704 0044 0532 0130 00", "370400440532013000"),
 }
-if not whole():  # one of each kind: each plant costs some hundred events
-    PLANTS = {name: PLANTS[name] for name in ("address", "number", "E.164", "card", "account")}
+if not whole():  # each plant costs some hundred events
+    PLANTS = {name: PLANTS[name] for name in ("address", "E.164", "card")}
 NEEDLES = [needle for _, needle in PLANTS.values()]
 AGENT, AGENT_NEEDLE = "Quilla Featherstone", "quillafeatherstone"
 STAFF = ("agent", "staff", "extension")
