@@ -8,7 +8,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
-TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
+TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 BI_LOCK := deploy/superset/requirements.lock
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 

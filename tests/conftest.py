@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
+from xdist.scheduler import LoadScopeScheduling
 
 from pipeline import keys
 from pipeline.keys import Keys
@@ -19,43 +21,61 @@ from tests import examples
 
 examples.few()  # unless --hypothesis-profile says otherwise
 
-#: The files with a stack of their own, or with none: any worker may run them. Those that take longest come first, so
-#: that none of them begins when all others have ended.
-ALONE = (
-    "system/test_stack.py",
-    "system/test_desk.py",
-    "integration/test_store.py",
-    "system/test_privacy.py",
-    "integration/test_planted.py",
-    "system/test_storm_short.py",
-    "integration/test_rotation.py",
-    "integration/test_reconciliation.py",
-    "contract/test_producers.py",
-    "system/test_real_bank.py",
-)
+#: In which order files are begun, and which of them one worker runs all of, since they share something that starts
+#: slowly and costs a fifth of a processor while it waits. What takes long stands before what takes little, so that
+#: nothing long begins when all else has ended; all that is not named comes last.
+STACK, PRODUCT = "a stack", "a product"
+GROUPS = {
+    STACK: (
+        *("integration/engine/test_asking_again", "integration/engine/test_faults", "integration/test_alert_keeping"),
+        *("integration/test_analyse", "integration/test_clickhouse", "integration/test_collect"),
+        *("integration/test_dashboards", "integration/test_examples", "integration/test_import"),
+        *("integration/test_kafka", "integration/test_serve", "integration/test_writing"),
+    ),
+    "system/test_stack": ("system/test_stack",),
+    "system/test_desk": ("system/test_desk.py",),
+    "integration/test_store": ("integration/test_store.py",),
+    "system/test_privacy": ("system/test_privacy.py",),
+    "integration/test_planted": ("integration/test_planted",),
+    "system/test_storm_short": ("system/test_storm_short",),
+    "integration/test_store_people": ("integration/test_store_people",),
+    "integration/test_rotation": ("integration/test_rotation",),
+    PRODUCT: (
+        *("system/test_bad_input", "system/test_consent", "system/test_desk_stack", "system/test_identity"),
+        *("system/test_map", "system/test_observe", "system/test_readme", "system/test_real_files", "system/test_shop"),
+    ),
+    "integration/test_reconciliation": ("integration/test_reconciliation",),
+    "contract/test_producers": ("contract/test_producers",),
+}
+
+
+def group_of(file: str) -> str:
+    """What a file belongs to; `file` is below this folder."""
+    return next((group for group, files in GROUPS.items() if file.startswith(files)), file)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one worker run all that shares a stack, and one all that shares a product: each is there only once.
-
-    What shares a stack is about half of everything, and comes first; what shares a product comes last, so that nobody
-    pays for one that only waits.
-    """
-    here = Path(__file__).parent
-
-    def shares(file: str) -> str:
-        folder = file.partition("/")[0]
-        return file if file in ALONE else {"integration": "a stack", "system": "a product"}.get(folder, file)
+    """Put all of a group together, in the order of the groups."""
+    here, places = Path(__file__).parent, list(GROUPS)
 
     def place(item: pytest.Item) -> int:
-        file = item.path.relative_to(here).as_posix()
-        if file in ALONE:
-            return 1 + ALONE.index(file)
-        return 0 if shares(file) == "a stack" else 1 + len(ALONE)
+        group = group_of(item.path.relative_to(here).as_posix())
+        return places.index(group) if group in places else len(places)
 
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(shares(item.path.relative_to(here).as_posix())))
     items.sort(key=place)
+
+
+class Grouped(LoadScopeScheduling):  # type: ignore[misc]
+    """Has one worker run all of a group."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid.partition("::")[0].removeprefix("tests/"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """`--dist loadfile` is by these groups; all else is as ever."""
+    return Grouped(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @dataclass(frozen=True)

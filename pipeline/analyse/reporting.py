@@ -287,7 +287,8 @@ def _ways(found: Found) -> Part:
         off = [row for row in journey.moves.values() if row.notes.get("design") == "no"]
         off.sort(key=lambda row: -(row.figures.get("people") or 0.0))
         parts += [f"{worded.count(row, 'people')} {worded.past(row.notes.get('what', ''))}" for row in off[:WAYS_MAX]]
-        lines.append(Line(journey.name, f"Of {journey.people:,} people {'; '.join(parts)}.", ""))
+        told = "; ".join(parts) or "all but a few did as it was designed"
+        lines.append(Line(journey.name, f"Of {journey.people:,} people {told}.", ""))
     for row in _lines_of(found, "contact")[:WAYS_MAX]:
         lines.append(Line(f"{row.notes.get('issue', '')}, after {row.notes.get('after', '')}", _contact(found, row)))
     for row in _lines_of(found, "switch")[:WAYS_MAX]:

@@ -344,7 +344,7 @@ def unfolded(link: str) -> str:
 
 
 def test_no_link_or_header_of_the_desk_holds_any(pages: list[Page]) -> None:
-    assert len([each for each in pages if each.location]) > 10
+    assert len([each for each in pages if each.location]) > 2 * len(PLANTS)
     links = [link for page in pages for link in page.links]
     assert {urlsplit(link).path for link in links} >= {"/desk/search", "/desk/older", "/desk/identity"} - {
         "/desk/older"
@@ -376,7 +376,7 @@ def test_programs_are_told_of_nobody_who_works_here(product: Product, erased: Er
             timeline = product.ask("GET", path, key="read", headers=PURPOSE).text
             assert AGENT_NEEDLE not in found_in(json.dumps(context) + timeline)
     told = json.dumps(erased.lines)
-    assert {"2025550187"} <= set(found_in(told)), "the person is told what they said"
+    assert {NEEDLES[1]} <= set(found_in(told)), "the person is told what they said"
     assert AGENT_NEEDLE not in found_in(told)
 
 
