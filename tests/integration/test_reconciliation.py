@@ -86,6 +86,7 @@ def test_people_read_that_it_adds_up(settings: Settings, partitions: bool, capsy
     assert ("rekeyed" in said) == partitions
 
 
+@pytest.mark.long
 def test_a_row_that_is_gone_is_missed_and_one_too_many_is_carried_when_somebody_says_so(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -180,6 +180,7 @@ async def shown(settings: Settings, person: str) -> set[str]:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.long
 async def test_a_person_stays_one_person_when_the_key_changes(stack: Stack) -> None:
     settings = stack.settings
     first = keys.keyring(stack.keys)

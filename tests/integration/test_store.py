@@ -353,6 +353,7 @@ async def test_started_while_clickhouse_is_away(stack: Stack, client: Client, pr
     assert stored(client, name) == 50
 
 
+@pytest.mark.long
 async def test_read_again_from_the_beginning_changes_nothing(stack: Stack, client: Client) -> None:
     settings, name = stack.settings, f"reread-{next(names)}"
     await publish_entries(settings, 3_000, name)

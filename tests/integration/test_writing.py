@@ -121,6 +121,7 @@ async def test_a_broker_that_freezes_is_waited_for_so_long_and_no_longer(kafka_w
         await until_written(writer, b"after")
 
 
+@pytest.mark.long
 async def test_a_broker_that_dies_is_found_again(kafka_world: KafkaWorld) -> None:
     mark = uuid4().hex.encode()
     async with writing(kafka_world.settings, WEB) as writer:

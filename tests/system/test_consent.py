@@ -102,6 +102,7 @@ def test_who_refuses_service_is_told_of_to_nobody_until_they_allow_it(story: Sto
     eventually(lambda: told(story, her) == ({"service": True}, TOLD | {"yes"}))
 
 
+@pytest.mark.long
 def test_who_refuses_analysis_is_in_no_report_until_they_allow_it(story: Story) -> None:
     her = known(story)
     story.product.send(said(story, "no", analysis=False))
@@ -113,6 +114,7 @@ def test_who_refuses_analysis_is_in_no_report_until_they_allow_it(story: Story) 
     eventually(lambda: story.stored(her) == TOLD | {"yes"})
 
 
+@pytest.mark.long
 def test_a_public_key_neither_refuses_for_a_customer_nor_takes_a_refusal_back(story: Story) -> None:
     her = known(story)
     rename = story.event("rename", 0, who={"customer": "her"}, **ACCOUNT | {"type": "profile_updated"})
@@ -135,6 +137,7 @@ def test_a_public_key_neither_refuses_for_a_customer_nor_takes_a_refusal_back(st
     assert in_views(story, her) == set()
 
 
+@pytest.mark.long
 def test_the_no_of_a_visitor_holds_and_stays_with_their_browser(story: Story) -> None:
     browser, her = story.browser("her"), story.customer("her")
     visit = story.event("visit", 10, who={"anonymous": "her"}, **WEB)

@@ -168,6 +168,7 @@ def test_parting_gives_scores_and_reports_back_as_if_the_link_had_never_been(sto
     eventually(lambda: story.figures(browser) == story.figures(alone))
 
 
+@pytest.mark.long
 def test_withdrawing_a_join_gives_scores_and_reports_back_as_if_it_had_never_been(story: Story) -> None:
     for old, new in (("old", "new"), ("old-control", "new-control")):
         story.product.send(

@@ -120,6 +120,7 @@ def test_the_next_start_goes_on_and_dies_whole_when_killed(home: Path, first: Ru
         wait_until(lambda: not any(map(alive, pids)), "all children end with their supervisor")
 
 
+@pytest.mark.long
 def test_after_a_kill_the_next_start_says_so_in_one_line_and_works(home: Path) -> None:
     with RunningStack(home) as third:
         third.ready()
