@@ -278,8 +278,8 @@ class Resting(Machine):
         return {name: view for name in NAMES if (view := self.network.view(name))}
 
     def _theirs(self) -> Views:
-        """Identifier → all that is theirs: what it shows, and what a small view has no room for."""
-        if self.smallest >= ROOMY:
+        """Identifier → all that is theirs: what it shows, and what is too old for it or finds no room there."""
+        if self.smallest >= ROOMY and self.step_ms <= DAY_MS:
             return self.shown()
         return self.story.truth(NAMES, self.smallest, Rules().age_ms).persons
 
