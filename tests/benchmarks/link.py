@@ -9,34 +9,24 @@ process has had with the engine in it. `--folder` keeps the data.
 
 from __future__ import annotations
 
-import argparse
-import resource
-import tempfile
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
-from pipeline import catalogue
 from pipeline.analyse import link
 from pipeline.analyse.source import Period
-from pipeline.settings import Settings
-from pipeline.store import catalogued, migrations
-from tests.benchmarks.bench import machine
+from pipeline.domain.catalogue import Catalogue
+from tests.benchmarks.embedded import Worked, filled, own_devices
 
-ROUNDS, BLOCK, DAYS, PER_PERSON = 3, 500_000, 300, 20
+BLOCK, DAYS, PER_PERSON = 500_000, 300, 20
 LANDMARK_DAYS = 100  # ago
 RESULTS = "SELECT kind, count(), sum(amount) FROM business_results GROUP BY kind ORDER BY kind"
 
 
-def fill(client: Client, count: int) -> None:
-    """What is not there yet."""
-    if client.query("SELECT count() FROM interactions").result_rows[0][0]:
-        return
+def fill(client: Client, known: Catalogue, count: int) -> None:  # all are at one touchpoint
+    """So many interactions, and what else `link` reads."""
     people = max(count // PER_PERSON, 1)
     for start in range(0, count, BLOCK):
         client.command(
@@ -56,11 +46,7 @@ def fill(client: Client, count: int) -> None:
                     number % 200 = 7, 'order_cancelled', 'page_viewed') AS type
                 FROM numbers({start}, {min(BLOCK, count - start)}))"""
         )
-    client.command(
-        f"""INSERT INTO identities
-        SELECT concat('device:', toString(number)), '', concat('customer:', toString(number)),
-            NULL, '', false, [concat('customer:', toString(number))], [], 1, number FROM numbers({people})"""
-    )
+    own_devices(client, people)
     client.command(
         f"""INSERT INTO customer_scores (person, day, definition, ease, ease_n, overall, overall_n)
         SELECT concat('customer:', toString(number % {people})), today() - 1 - intDiv(number, {people}) * 30, 1,
@@ -77,10 +63,9 @@ def fill(client: Client, count: int) -> None:
 
 def measure(what: str, work: Callable[[], str]) -> None:
     """Print a line."""
-    began, worked = time.perf_counter(), time.process_time()
+    worked = Worked()
     said = work()
-    took, did = time.perf_counter() - began, time.process_time() - worked
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    took, did, peak_mb = worked.so_far()
     print(f"| {what} | {said} | {took:.1f} s | {did:.1f} s | {peak_mb:,.0f} MB |", flush=True)
 
 
@@ -99,25 +84,11 @@ def linked(client: Client, today: date) -> str:
 
 def main() -> None:
     """Fill and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--interactions", type=int, default=10_000_000)
-    parser.add_argument("--folder", type=Path, help="where ClickHouse keeps its data; filled only if it is new")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments = parser.parse_args()
-    print(machine())
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        with clickhouse_connect.get_client(interface="chdb", path=str(folder)) as client:
-            settings = Settings(time_zone="UTC")
-            migrations.migrate(client, settings)
-            catalogued.load(client, catalogue.load(settings.catalogue_folder), 1)
-            began = time.perf_counter()
-            fill(client, arguments.interactions)
-            print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
-            print("| what | found | seconds | work of all threads | most memory |\n| --- | --- | --- | --- | --- |")
-            for _ in range(arguments.rounds):
-                measure("business_results", lambda: added_up(client))
-                measure("analyse link", lambda: linked(client, datetime.now(UTC).date()))
+    with filled(__doc__, fill) as there:
+        print("| what | found | seconds | work of all threads | most memory |\n| --- | --- | --- | --- | --- |")
+        for _ in range(there.rounds):
+            measure("business_results", lambda: added_up(there.client))
+            measure("analyse link", lambda: linked(there.client, datetime.now(UTC).date()))
 
 
 if __name__ == "__main__":

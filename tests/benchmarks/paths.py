@@ -9,33 +9,22 @@ every path is one person's: nothing adds up early. `--folder` keeps the data.
 
 from __future__ import annotations
 
-import argparse
-import resource
-import tempfile
 import time
 from datetime import date, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
-from pipeline import catalogue
 from pipeline.analyse import keeping, paths, paths_found, paths_plan, paths_sql
 from pipeline.analyse.source import Period
 from pipeline.domain.catalogue import Catalogue
-from pipeline.settings import Settings
-from pipeline.store import catalogued, migrations
-from tests.benchmarks.bench import machine
+from tests.benchmarks.embedded import Worked, filled, own_devices
 
-TARGET_S, ROUNDS, BLOCK, DAYS = 60.0, 3, 500_000, 28
+TARGET_S, BLOCK, DAYS = 60.0, 500_000, 28
 
 
 def fill(client: Client, known: Catalogue, count: int) -> None:
-    """What is not there yet."""
-    if client.query("SELECT count() FROM interactions").result_rows[0][0]:
-        return
-    catalogued.load(client, known, 1)
+    """So many interactions."""
     places, people = ", ".join(f"'{each}'" for each in sorted(known.touchpoints)), max(count // 20, 1)
     for start in range(0, count, BLOCK):
         client.command(
@@ -54,49 +43,30 @@ def fill(client: Client, known: Catalogue, count: int) -> None:
                 ['web', 'mobile', 'phone', 'in_store'][rand(6) % 4 + 1] AS via, via = 'phone' AS calls
                 FROM numbers({start}, {min(BLOCK, count - start)}))"""
         )
-    client.command(
-        f"""INSERT INTO identities
-        SELECT concat('device:', toString(number)), '', concat('customer:', toString(number)),
-            NULL, '', false, [concat('customer:', toString(number))], [], 1, number FROM numbers({people})"""
-    )
+    own_devices(client, people)
 
 
 def measure(client: Client, known: Catalogue, period: Period) -> float:
     """Print a line; the seconds that it took."""
-    began, worked = time.perf_counter(), time.process_time()
+    worked = Worked()
     plan = paths_plan.plan(known, *period.bounds_ms, paths_plan.How())
     rows = client.query(paths_sql.SQL, dict(plan.parameters), settings=dict(paths_sql.LIMITS)).result_rows
     how, costs = paths_plan.How(), known.business.contact_costs
     found = paths.result(paths_found.counts(rows), plan, how, (period, 1), costs)
     keeping.keep(client, found, time.time_ns() // 1_000_000)
-    took, work = time.perf_counter() - began, time.process_time() - worked
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    took, work, peak_mb = worked.so_far()
     print(f"| {found.n:,} | {len(found.rows)} | {took:.1f} s | {work:.1f} s | {peak_mb:,.0f} MB |", flush=True)
     return took
 
 
 def main() -> None:
     """Fill and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--interactions", type=int, default=10_000_000)
-    parser.add_argument("--folder", type=Path, help="where ClickHouse keeps its data; filled only if it is new")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments = parser.parse_args()
-    print(machine())
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        with clickhouse_connect.get_client(interface="chdb", path=str(folder)) as client:
-            settings = Settings(time_zone="UTC")
-            migrations.migrate(client, settings)
-            known = catalogue.load(settings.catalogue_folder)
-            began = time.perf_counter()
-            fill(client, known, arguments.interactions)
-            print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
-            until = date.today() + timedelta(days=1)  # of the fill's days, whichever zone
-            period = Period(until - timedelta(days=DAYS), until, ZoneInfo("UTC"))
-            print("| people | lines | seconds | work of all threads | most memory |\n| --- | --- | --- | --- | --- |")
-            slowest = max(measure(client, known, period) for _ in range(arguments.rounds))
-            print(f"the slowest: {slowest:.1f} s; target {TARGET_S:.0f} s")
+    with filled(__doc__, fill) as there:
+        until = date.today() + timedelta(days=1)  # of the fill's days, whichever zone
+        period = Period(until - timedelta(days=DAYS), until, ZoneInfo("UTC"))
+        print("| people | lines | seconds | work of all threads | most memory |\n| --- | --- | --- | --- | --- |")
+        slowest = max(measure(there.client, there.known, period) for _ in range(there.rounds))
+        print(f"the slowest: {slowest:.1f} s; target {TARGET_S:.0f} s")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from pipeline.local.clickhouse_engine import DEFAULTS
 from pipeline.settings import Settings
 from pipeline.store import catalogued, hours, migrations
 from tests.benchmarks.bench import machine
+from tests.benchmarks.embedded import own_devices
 
 DAYS, TOUCHPOINTS, PARTITIONS, INTERACTIONS_A_DAY = 31, 200, 8, 10_000_000
 PAIRS = 300  # touchpoints × their channels: one, some of them two or three
@@ -152,11 +153,7 @@ def fill_interactions(client: Client, count: int, known: Sequence[str]) -> None:
                 if(rand(8) % 2 = 0, toFloat64(rand(9) % 101), NULL), 'observed', number
             FROM numbers({start}, {min(500_000, count - start)})"""
         )
-    client.command(
-        f"""INSERT INTO identities
-        SELECT concat('device:', toString(number)), '', concat('customer:', toString(number)),
-            NULL, '', false, [concat('customer:', toString(number))], [], 1, number FROM numbers({people})"""
-    )
+    own_devices(client, people)
 
 
 def measure(client: Client, name: str, query: str, rounds: int = ROUNDS) -> float:
