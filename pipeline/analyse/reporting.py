@@ -287,8 +287,9 @@ def _ways(found: Found) -> Part:
         off = [row for row in journey.moves.values() if row.notes.get("design") == "no"]
         off.sort(key=lambda row: -(row.figures.get("people") or 0.0))
         parts += [f"{worded.count(row, 'people')} {worded.past(row.notes.get('what', ''))}" for row in off[:WAYS_MAX]]
-        told = "; ".join(parts) or "all but a few did as it was designed"
-        lines.append(Line(journey.name, f"Of {journey.people:,} people {told}.", ""))
+        told = f"Of {journey.people:,} people {'; '.join(parts)}."
+        nothing = f"{journey.people:,} people began it; to say more would tell of a few of them."
+        lines.append(Line(journey.name, told if parts else nothing, ""))
     for row in _lines_of(found, "contact")[:WAYS_MAX]:
         lines.append(Line(f"{row.notes.get('issue', '')}, after {row.notes.get('after', '')}", _contact(found, row)))
     for row in _lines_of(found, "switch")[:WAYS_MAX]:

@@ -179,3 +179,13 @@ def test_the_page_needs_nothing_else() -> None:
     ids = {value for name, value in tags.attributes if name == "id"}
     assert links
     assert all(link.startswith("#") and link[1:] in ids for link in links)
+
+
+def test_of_a_journey_of_which_nothing_may_be_told_no_more_is_said() -> None:
+    """Nearly all, or hardly any, kept to the design and came to the end: which of them, it does not say."""
+    steps = [row for row in reported.paths().rows if row.notes["part"] == "step"]
+    found = reported.everything()
+    paths = replace(found.results["paths"], rows=tuple(steps))
+    lines = parts(replace(found, results={**found.results, "paths": paths}))["ways"].lines
+    assert lines
+    assert all("people began it; to say more would tell of a few of them." in line.text for line in lines)
