@@ -24,52 +24,44 @@ examples.few()  # unless --hypothesis-profile says otherwise
 #: In which order files are begun, and which of them one worker runs all of, since they share something that starts
 #: slowly and costs a fifth of a processor while it waits. What takes long stands before what takes little, so that
 #: nothing long begins when all else has ended; all that is not named comes last.
-STACK, PRODUCT = "a stack", "a product"
-GROUPS = {
-    STACK: (
-        *("integration/engine/test_asking_again", "integration/engine/test_faults", "integration/test_alert_keeping"),
-        *("integration/test_analyse", "integration/test_clickhouse", "integration/test_collect"),
-        *("integration/test_dashboards", "integration/test_examples", "integration/test_import"),
-        *("integration/test_kafka", "integration/test_serve", "integration/test_writing"),
-    ),
-    "system/test_stack": ("system/test_stack",),
-    "system/test_desk": ("system/test_desk.py",),
-    "integration/test_store": ("integration/test_store.py",),
-    "system/test_privacy": ("system/test_privacy.py",),
-    "integration/test_planted": ("integration/test_planted",),
-    "system/test_storm_short": ("system/test_storm_short",),
-    "integration/test_store_people": ("integration/test_store_people",),
-    "integration/test_rotation": ("integration/test_rotation",),
-    PRODUCT: (
-        *("system/test_bad_input", "system/test_consent", "system/test_desk_stack", "system/test_identity"),
-        *("system/test_map", "system/test_observe", "system/test_readme", "system/test_real_files", "system/test_shop"),
-    ),
-    "integration/test_reconciliation": ("integration/test_reconciliation",),
-    "contract/test_producers": ("contract/test_producers",),
-}
+STACK = (
+    *("integration/engine/test_asking_again", "integration/engine/test_faults", "integration/test_alert_keeping"),
+    *("integration/test_analyse", "integration/test_clickhouse", "integration/test_collect"),
+    *("integration/test_dashboards", "integration/test_examples", "integration/test_import"),
+    *("integration/test_kafka", "integration/test_serve", "integration/test_writing"),
+)
+PRODUCT = (
+    *("system/test_bad_input", "system/test_consent", "system/test_desk_stack", "system/test_identity"),
+    *("system/test_map", "system/test_observe", "system/test_readme", "system/test_real_files", "system/test_shop"),
+)
+ORDER: tuple[str | tuple[str, ...], ...] = (
+    STACK,
+    *("system/test_stack", "system/test_desk.py", "integration/test_store.py", "system/test_privacy.py"),
+    *("integration/test_planted", "system/test_storm_short", "integration/test_store_people"),
+    "integration/test_rotation",
+    PRODUCT,
+    *("integration/test_reconciliation", "contract/test_producers"),
+)
 
 
-def group_of(file: str) -> str:
-    """What a file belongs to; `file` is below this folder."""
-    return next((group for group, files in GROUPS.items() if file.startswith(files)), file)
+def place_of(file: str) -> int:
+    """Where in that order a file is, from below this folder."""
+    return next((n for n, group in enumerate(ORDER) if file.startswith(group)), len(ORDER))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put all of a group together, in the order of the groups."""
-    here, places = Path(__file__).parent, list(GROUPS)
-
-    def place(item: pytest.Item) -> int:
-        group = group_of(item.path.relative_to(here).as_posix())
-        return places.index(group) if group in places else len(places)
-
-    items.sort(key=place)
+    here = Path(__file__).parent
+    items.sort(key=lambda item: place_of(item.path.relative_to(here).as_posix()))
 
 
 class Grouped(LoadScopeScheduling):  # type: ignore[misc]
     """Has one worker run all of a group."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return group_of(nodeid.partition("::")[0].removeprefix("tests/"))
+        file = nodeid.partition("::")[0].removeprefix("tests/")
+        place = place_of(file)
+        return file if place == len(ORDER) else str(place)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -21,3 +21,5 @@ from pathlib import Path
 
 TEMPLATES = Path(__file__).parent / "templates"
 PEOPLE_MIN = 10  # a group of fewer people is not shown
+#: A caveat of all that reads evidence as it was stored.
+NOT_OUTRANKED = "What was observed counts also where an answer about the very interaction says otherwise."

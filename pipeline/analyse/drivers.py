@@ -11,8 +11,9 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from pipeline import catalogue
-from pipeline.analyse import PEOPLE_MIN, driving, importance, quadrants, quadrants_drawn, reading, shown, source, warned
+from pipeline.analyse import driving, importance, quadrants, quadrants_drawn, reading, shown, source, warned
 from pipeline.analyse.driving import CASES_MIN, Interval, Sampling, Study
+from pipeline.analyse.few import kept
 from pipeline.analyse.reading import RECOMMENDATION, SCORE, Outcome, Table
 from pipeline.analyse.result import OF, Result, Row
 from pipeline.analyse.source import CannotAnalyse
@@ -92,9 +93,8 @@ def run(settings: Settings, options: argparse.Namespace) -> Result:
         look = Look(client, known, period, options, definition)
         asked = look.table()
         people = reading.people(client, period)
-    n = len(asked.table.values)
     empty = Result(
-        *("drivers", VERSION, definition, period.since, period.until, n if n >= PEOPLE_MIN else 0, options.seed),
+        *("drivers", VERSION, definition, period.since, period.until, kept(len(asked.table.values)), options.seed),
         parameters=_parameters(options, asked),
     )
     names = {each: look.name(each) for each in asked.drivers} | {each: look.name(each) for each, _ in asked.left_out}

@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from clickhouse_connect.driver.client import Client
 
 from pipeline import catalogue
-from pipeline.analyse import PEOPLE_MIN, comparing, shown, source
+from pipeline.analyse import NOT_OUTRANKED, PEOPLE_MIN, comparing, shown, source
 from pipeline.analyse.comparing import Compared, Group, Sums
+from pipeline.analyse.few import kept
 from pipeline.analyse.result import OF, Result, Row
 from pipeline.analyse.source import CannotAnalyse, Period
 from pipeline.domain.catalogue import Catalogue
@@ -82,8 +83,7 @@ def run(settings: Settings, options: argparse.Namespace) -> Result:
         people = read_people(client, period, options.of)
         everybody, groups, left_out = read(client, period, by, options.of)
     empty = Result(
-        *("segments", VERSION, definition, period.since, period.until, people if people >= PEOPLE_MIN else 0),
-        options.seed,
+        *("segments", VERSION, definition, period.since, period.until, kept(people), options.seed),
         parameters={OF: options.of, "by": ", ".join(by), "people_min": str(PEOPLE_MIN)},
     )
     unknown = [each for each in by if each not in everybody]
@@ -206,7 +206,7 @@ def caveats(found: Sequence[Compared], left_out: LeftOut) -> tuple[str, ...]:
         "Segments differ in more than their name: what goes with one need not come from it.",
         f"{sum(each.p is not None for each in found):,} segments were compared; p is corrected for all of them (Holm), "
         "intervals are not.",
-        "What was observed counts also where an answer about the very interaction says otherwise.",
+        NOT_OUTRANKED,
     ]
     why = {
         f"they have fewer than {PEOPLE_MIN} people": left_out.small,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.analyse import PEOPLE_MIN
+from pipeline.analyse import NOT_OUTRANKED, PEOPLE_MIN
 from pipeline.analyse.driving import CASES_MIN, Study
 from pipeline.analyse.few import few
 from pipeline.analyse.reading import RECOMMENDATION, SATISFACTION, Outcome, Table
@@ -79,7 +79,7 @@ def of_data(about: About, left_out: Sequence[tuple[str, int]], even: Sequence[st
     found = [
         _outcome(about.outcome),
         "Drivers and overall experience go together; that one causes the other is not shown.",
-        "What was observed counts also where an answer about the very interaction says otherwise.",
+        NOT_OUTRANKED,
     ]
     people = about.people
     if people and about.n < RESPONSE_MIN * people:

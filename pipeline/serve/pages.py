@@ -23,8 +23,8 @@ from pipeline.serve.why import why
 from pipeline.templating import environment
 
 HERE = Path(__file__).parent
-#: Of the timeline on the card, somewhat more than a screen holds; what is older comes when somebody gets there. Each
-#: costs the browser layout and paint before anything is seen, and the server with every change.
+#: Of the timeline on the card, about what a screen holds; what is older comes when somebody gets there. Each costs the
+#: browser layout and paint before anything is seen, and the server with every change.
 ENTRIES = 12
 FRAMED_ENTRIES = 25  # a card in a frame has no further pages
 #: What an entry's markup depends on, beside the day and the reader's zone.

@@ -19,16 +19,12 @@ WHERE type IN ('order_placed', 'order_returned', 'order_cancelled');
 
 -- Those that were copied without it. Of two copies of one version, the one that came last stays.
 INSERT INTO orders
-SELECT
-    occurred_day, identifier, source, event_id, session_id, occurred_at, received_at,
-    transform(type, ['order_placed', 'order_returned', 'order_cancelled'], ['order', 'return', 'cancellation'], '') AS kind,
-    cityHash64(details['order']) AS order_number,
-    multiIf(
-        mapContains(measures, 'amount'), toNullable(measures['amount']),
-        notEmpty(items) AND NOT arrayExists(item -> item.price IS NULL, items),
-        round(arraySum(item -> item.quantity * assumeNotNull(item.price), items), 4),
-        NULL
-    ) AS said,
-    properties['currency'] AS currency, consent, public, version
-FROM interactions FINAL
-WHERE type IN ('order_placed', 'order_returned', 'order_cancelled') AND properties['order_id'] = '' AND details['order'] != '';
+SELECT o.* REPLACE (cityHash64(i.named) AS order_number)
+FROM orders AS o FINAL
+INNER JOIN
+(
+    SELECT occurred_day, identifier, source, event_id, details['order'] AS named
+    FROM interactions FINAL
+    WHERE type IN ('order_placed', 'order_returned', 'order_cancelled') AND details['order'] != ''
+) AS i USING (occurred_day, identifier, source, event_id)
+WHERE o.order_number = 0;
