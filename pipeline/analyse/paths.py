@@ -163,7 +163,7 @@ def _caveats(how: How, late: dict[str, int], costs: ContactCosts | None) -> tupl
     return (
         f"Each person counts once in a journey: the first run that began in the period. A pause of {pause} ends it.",
         f"Everybody's is followed for {within} from its beginning: who comes to the end later did not come to it.",
-        *([_late(late, how)] if late else []),
+        *([f"{_late(late, how)} A shorter --within-days takes more of them in."] if late else []),
         "A touchpoint of several journeys counts in each: a search may have been for another reason.",
         "Whoever searched and then called may have called anyway: a change of channel is no proof of a failure.",
         f"Contacts soon after are shown with {spent}. What fewer than {PEOPLE_MIN} people did, or all but fewer than "

@@ -14,7 +14,7 @@ from pipeline.analyse.result import Result, Row
 from pipeline.serve.drawing import cut
 from pipeline.templating import environment
 
-WIDTH, HEIGHT = 600, 486  # of the plane with what stands at its axes
+WIDTH, HEIGHT = 612, 486  # of the plane with what stands at its axes
 LEFT, TOP, RIGHT, BOTTOM = 70, 12, 590, 432
 LEGEND_X, LEGEND_W, LINE_H = 626, 334, 34
 TICKS = 6  # on an axis, about

@@ -274,6 +274,8 @@ def _ways(found: Found) -> Part:
         return _missing("ways", title, result, missing)
     journeys = paths_drawn.journeys(result)
     lead = ["A box is a step, filled as far as people came to it. A dashed line is a way that the design does not say."]
+    if not journeys:
+        lead = ["Of no journey enough people were followed for long enough to tell how they went."]
     lines = []
     for journey in journeys:
         kept, ended = journey.kept, journey.completed

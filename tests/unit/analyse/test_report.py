@@ -189,3 +189,12 @@ def test_of_a_journey_of_which_nothing_may_be_told_no_more_is_said() -> None:
     lines = parts(replace(found, results={**found.results, "paths": paths}))["ways"].lines
     assert lines
     assert all("people began it; to say more would tell of a few of them." in line.text for line in lines)
+
+
+def test_where_no_journey_is_told_no_picture_is_explained() -> None:
+    found = reported.everything()
+    others = [row for row in reported.paths().rows if not row.notes.get("journey")]
+    paths = replace(found.results["paths"], rows=tuple(others))
+    ways = parts(replace(found, results={**found.results, "paths": paths}))["ways"]
+    assert ways.pictures == []
+    assert ways.lead == ["Of no journey enough people were followed for long enough to tell how they went."]
